@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// launch.h - how a typed call becomes a fiber: the steps behind spawn(), post() and run().
+#ifndef UMCG_INTERNAL_LAUNCH_H_
+#define UMCG_INTERNAL_LAUNCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "umcg/internal/config.h"
+#include "umcg/internal/task.h"
+
+namespace umcg::inline v0 {
+
+// How to launch one fiber. Everything may be left out.
+struct SpawnOptions {
+  std::string_view name = {};  // shown in reports; copied, up to 63 bytes
+  std::size_t stack_size = 0;  // bytes of usable stack; 0: the runtime's default. Rounded up
+};
+
+namespace internal {
+
+// Tells spawn(f, args...) from spawn(options, f, args...).
+template <class F>
+concept NotSpawnOptions = !std::is_same_v<std::remove_cvref_t<F>, SpawnOptions>;
+
+class RuntimeCore;
+
+// The runtime that a plain spawn() means: the current fiber's, or the one that this thread has
+// entered. Aborts by name where there is none.
+UMCG_API RuntimeCore& current_runtime();
+
+// A descriptor whose task storage has room for `size` bytes. Throws std::bad_alloc.
+UMCG_API FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_t size,
+                                 std::size_t align);
+UMCG_API void* task_storage(FiberCore* fiber) noexcept;
+// Gives back a descriptor whose task could not be built.
+UMCG_API void discard_fiber(FiberCore* fiber) noexcept;
+// Makes the fiber ready. With detached, nobody will join it. Never suspends.
+UMCG_API void start_fiber(FiberCore* fiber, const TaskOps* ops, bool detached);
+
+template <class F, class... A>
+FiberCore* launch(RuntimeCore& rt, const SpawnOptions* options, bool detached, F&& f, A&&... a) {
+  using R = launch_result_t<F, A...>;
+  using T = Task<R, F, A...>;
+  FiberCore* fiber = create_fiber(rt, options, sizeof(T), alignof(T));
+#if UMCG_HAS_EXCEPTIONS
+  try {
+    ::new (task_storage(fiber)) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
+  } catch (...) {
+    discard_fiber(fiber);
+    throw;
+  }
+#else
+  ::new (task_storage(fiber)) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
+#endif
+  start_fiber(fiber, &T::ops, detached);
+  return fiber;
+}
+
+}  // namespace internal
+}  // namespace umcg::inline v0
+
+#endif  // UMCG_INTERNAL_LAUNCH_H_

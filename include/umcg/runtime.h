@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// runtime.h - Runtime: the servers that run fibers, and the way in from a plain thread.
+//
+//     int main() {
+//       umcg::Runtime rt;                                          // a server for each usable CPU
+//       umcg::Fiber<int> f = rt.spawn([] { return 42; });
+//       return f.join() == 42 ? 0 : 1;
+//     }
+//
+// Several runtimes may live in one process, and their fibers may use the same synchronisation
+// objects.
+#ifndef UMCG_RUNTIME_H_
+#define UMCG_RUNTIME_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "umcg/fiber.h"
+#include "umcg/internal/config.h"
+#include "umcg/stats.h"
+#include "umcg/wait.h"
+
+namespace umcg::inline v0 {
+
+// When a server passes to another worker although nobody asked for it.
+enum class Handoff : std::uint8_t {
+  kAuto,   // when a worker is seen to block; the best way that works here is chosen at start
+  kOff,    // never: only at blocking(), blocking_now() and waits under a ThreadPin
+  kChaos,  // at every legal point with some probability, from a seed: a test mode for umcg and its
+           // users
+};
+
+// Every field may be left as it is.
+struct RuntimeOptions {
+  int servers = 0;                      // 0: the CPUs of the affinity mask, within the cgroup quota
+  std::size_t stack_size = 256 * 1024;  // default usable stack of a fiber, bytes
+  int max_workers = 0;               // OS threads that may be workers at once; 0: from the limits
+  bool pin_servers = false;          // tie each server's workers to one CPU
+  Handoff handoff = Handoff::kAuto;  // the environment's UMCG_HANDOFF=auto|off|chaos wins
+  std::uint64_t chaos_seed = 1;      // for Handoff::kChaos
+  std::string name = "umcg";         // shown in reports and as the threads' names, 12 bytes of it
+};
+
+class UMCG_API Runtime {
+ public:
+  using Options = RuntimeOptions;
+
+  // Starts the servers. Throws std::invalid_argument for options out of range, std::system_error if
+  // not even one thread per server is to be had.
+  Runtime();
+  explicit Runtime(Options options);
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+  // request_stop(), then waits for all fibers. After 5 s it names, once, those it still waits for.
+  // On one of its own fibers it aborts. In a forked child, and when exit() was called on one of its
+  // own fibers, it returns at once.
+  ~Runtime();
+
+  // Starts a fiber. Any fiber or thread. Never suspends. Throws std::bad_alloc when memory ends.
+  template <internal::NotSpawnOptions F, class... A>
+  [[nodiscard]] auto spawn(F&& f, A&&... a) {
+    return FiberMaker::spawn(*core_, nullptr, std::forward<F>(f), std::forward<A>(a)...);
+  }
+  template <class F, class... A>
+  [[nodiscard]] auto spawn(const SpawnOptions& options, F&& f, A&&... a) {
+    return FiberMaker::spawn(*core_, &options, std::forward<F>(f), std::forward<A>(a)...);
+  }
+  // As spawn(), with nobody to join: fire and forget.
+  template <internal::NotSpawnOptions F, class... A>
+  void post(F&& f, A&&... a) {
+    internal::launch(*core_, nullptr, true, std::forward<F>(f), std::forward<A>(a)...);
+  }
+  // Runs f as a fiber of this runtime and returns what it returns, or throws what it throws. From a
+  // fiber it suspends; a plain thread waits in the kernel.
+  template <class F>
+  auto run(F&& f) -> std::invoke_result_t<F&> {
+    return spawn([&f]() -> std::invoke_result_t<F&> { return f(); }).join();
+  }
+
+  // Waits until no fiber is left; false at the deadline. Not from one of its own fibers (aborts).
+  bool wait_idle(Deadline deadline = {});
+  // Asks every fiber of now and later to stop. False if asked before.
+  bool request_stop();
+  Stats stats() const;
+
+  // The current fiber's runtime, or the one that this thread has entered. current() aborts where
+  // there is none.
+  static Runtime& current();
+  static Runtime* try_current() noexcept;
+
+  // While it lives, spawn() and post() on this thread mean the runtime. Nests; ends on the same
+  // thread.
+  class UMCG_API Enter {
+   public:
+    ~Enter();
+    Enter(const Enter&) = delete;
+    Enter& operator=(const Enter&) = delete;
+
+   private:
+    friend class Runtime;
+    explicit Enter(Runtime* rt) noexcept;
+    Runtime* previous_;
+  };
+  [[nodiscard]] Enter enter() noexcept { return Enter(this); }
+
+ private:
+  std::unique_ptr<internal::RuntimeCore, void (*)(internal::RuntimeCore*)> core_;
+};
+
+}  // namespace umcg::inline v0
+
+#endif  // UMCG_RUNTIME_H_
