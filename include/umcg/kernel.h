@@ -70,15 +70,14 @@ UMCG_KERNEL_API int umcg_unregister_task(uint32_t flags);
 
 // A registered thread. Blocks until somebody wakes it; returns at once, without a system call, if a
 // wake-up is queued. abs_timeout is CLOCK_MONOTONIC; NULL: never.
-// -EINTR: a signal handler ran (whatever its SA_RESTART says, the kernel may restart the wait and
-// not report it). -ETIMEDOUT: the time has come, maybe before the call. In both cases nobody woke
-// the task. -EINVAL: not registered, flags is not 0, or a malformed time.
+// -EINTR: a signal handler ran, one without SA_RESTART (or any, if there is a timeout).
+// -ETIMEDOUT: the time has come, maybe before the call. In both cases nobody has woken the task,
+// and it may wait again. -EINVAL: not registered, flags is not 0, or a malformed time.
 UMCG_KERNEL_API int umcg_wait(uint32_t flags, const struct timespec* abs_timeout);
 
-// Any thread of the process, registered or not. Never blocks. Ends the wait of next, or queues a
-// wake-up (then without a system call).
-// -EAGAIN: one is queued already. -ESRCH: no such task, or no longer. -EINVAL: next is 0, or flags
-// is not 0.
+// Any thread of the process, registered or not, for itself too. Never blocks. Ends the wait of
+// next, or queues a wake-up (then without a system call). -EAGAIN: one is queued already. -ESRCH:
+// no such task, or no longer. -EINVAL: next is 0, or flags is not 0.
 UMCG_KERNEL_API int umcg_wake(uint32_t flags, umcg_tid next);
 
 // A registered thread. umcg_wake(next), then umcg_wait(). If waking fails it returns that error and
