@@ -13,6 +13,7 @@ thread_local_allowed=(
   src/runtime/context/thread_state.h
   src/kernel_shim/registration.cc
   src/kernel_shim/futex.cc
+  src/kernel_shim/task_table.cc
 )
 
 code=$(find include src tests bench examples tools cmake \

@@ -91,5 +91,5 @@ echo "setup: installing ${missing[*]}"
 apt() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" </dev/null
 }
-apt update
+apt update || echo 'setup: cannot update the lists of packages; trying with those there are' >&2
 apt install -y --no-install-recommends "${missing[@]}"

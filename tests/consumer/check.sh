@@ -39,9 +39,10 @@ with_pkg_config() {
 # The shared library must not show anything but its API: two copies may live in one process. What
 # the compiler itself shares between libraries (templates of the standard library) is weak.
 check_exports() {
-  local foreign
-  foreign=$(nm -D --defined-only --demangle "$prefix"/lib*/libumcg.so |
-    grep -v ' [VWu] ' | grep -vE ' [A-Z] (([a-z]+ for |guard variable for )?umcg::|umcg_[a-z_]+$)' || true)
+  local symbols foreign
+  symbols=$(nm -D --defined-only --demangle "$prefix"/lib*/libumcg.so)
+  grep -q ' T umcg::' <<<"$symbols"
+  foreign=$(grep -vE ' [VWu] | [A-Z] (umcg::|[a-z]+ for umcg::|umcg_[a-z_]+$)' <<<"$symbols" || true)
   [[ -z $foreign ]] || {
     echo "exported, and not API:"
     echo "$foreign"
