@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// What belongs to a fiber and not to the thread under it: errno, exceptions in flight, the
+// floating-point environment.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cfenv>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/matrix.h"
+#include "support/sanitizers.h"
+#include "umcg/blocking.h"
+#include "umcg/event.h"
+#include "umcg/mutex.h"
+#include "umcg/runtime.h"
+#include "umcg/this_fiber.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using PreservedState = umcg_test::MatrixTest;
+
+// Every way to switch, many times over, with `same` checked after each.
+template <class Check>
+void switch_about(Check same) {
+  umcg::Mutex mutex;
+  for (int i = 0; i < 50; ++i) {
+    umcg::this_fiber::yield();
+    same("yield");
+    umcg::this_fiber::sleep_for(10us);
+    same("sleep");
+    umcg::Event event;
+    auto setter = umcg::spawn([&] { event.set(); });
+    event.wait();
+    same("wait");
+    setter.join();
+    same("join");
+    mutex.lock();
+    same("lock");
+    mutex.unlock();
+    same("unlock");
+    umcg::blocking([] {});
+    same("blocking");
+    umcg::blocking_now([] {});
+    same("blocking_now");
+  }
+}
+
+// The compiler may keep errno's address in a register over a switch; a call through here is what
+// code in another translation unit does.
+[[gnu::noinline]] int read_errno() {
+  asm volatile("" ::: "memory");
+  return errno;
+}
+[[gnu::noinline]] void write_errno(int value) {
+  asm volatile("" ::: "memory");
+  errno = value;
+}
+
+template <class Body>
+void on_several_fibers(umcg::Runtime& rt, Body body) {
+  std::vector<umcg::Fiber<>> fibers;
+  for (int i = 1; i <= 8; ++i) fibers.push_back(rt.spawn([=] { body(i); }));
+  for (auto& f : fibers) f.join();
+}
+
+TEST_P(PreservedState, Errno) {
+  umcg::Runtime rt(options());
+  on_several_fibers(rt, [](int i) {
+    write_errno(i);
+    switch_about([i](const char* after) { ASSERT_EQ(read_errno(), i) << after; });
+  });
+}
+
+TEST_P(PreservedState, ExceptionBeingHandled) {
+  umcg::Runtime rt(options());
+  on_several_fibers(rt, [](int i) {
+    try {
+      throw i;
+    } catch (int caught) {
+      switch_about([&](const char* after) {
+        ASSERT_EQ(caught, i) << after;
+        ASSERT_EQ(std::uncaught_exceptions(), 0) << after;
+        ASSERT_TRUE(std::current_exception() != nullptr) << after;
+      });
+      try {
+        throw;  // finds the exception in this fiber's list, wherever it runs now
+      } catch (int again) {
+        EXPECT_EQ(again, i);
+      }
+    }
+    EXPECT_EQ(std::current_exception(), nullptr);
+  });
+}
+
+TEST_P(PreservedState, NestedHandlers) {
+  umcg::Runtime rt(options());
+  on_several_fibers(rt, [](int i) {
+    const std::string outer_text = "outer" + std::to_string(i);
+    try {
+      throw std::runtime_error(outer_text);
+    } catch (const std::runtime_error& outer) {
+      for (int k = 0; k < 50; ++k) {
+        try {
+          umcg::this_fiber::yield();
+          throw std::logic_error("inner");
+        } catch (const std::logic_error& inner) {
+          umcg::this_fiber::yield();
+          ASSERT_STREQ(inner.what(), "inner");
+        }
+        ASSERT_EQ(outer.what(), outer_text);
+      }
+      umcg::this_fiber::yield();
+      EXPECT_THROW(throw, std::runtime_error);
+    }
+  });
+}
+
+// Switches while the stack is being unwound.
+struct YieldsWhenDestroyed {
+  int wanted;
+  ~YieldsWhenDestroyed() {
+    for (int i = 0; i < 20; ++i) {
+      umcg::this_fiber::yield();
+      EXPECT_EQ(std::uncaught_exceptions(), wanted);
+    }
+  }
+};
+
+TEST_P(PreservedState, UncaughtExceptionsDuringUnwinding) {
+  umcg::Runtime rt(options());
+  on_several_fibers(rt, [](int i) {
+    try {
+      const YieldsWhenDestroyed guard{i % 2};
+      if (i % 2 == 1) throw std::runtime_error("unwinding");
+    } catch (const std::runtime_error& e) {
+      EXPECT_STREQ(e.what(), "unwinding");
+    }
+    EXPECT_EQ(std::uncaught_exceptions(), 0);
+  });
+}
+
+TEST_P(PreservedState, ANewFiberHasNoException) {
+  umcg::Runtime rt(options());
+  rt.run([] {
+    try {
+      throw 1;
+    } catch (int) {
+      umcg::spawn([] {
+        EXPECT_EQ(std::current_exception(), nullptr);
+        EXPECT_EQ(std::uncaught_exceptions(), 0);
+      }).join();
+    }
+  });
+}
+
+TEST_P(PreservedState, RoundingModeIsTheFibersOwn) {
+  umcg::Runtime rt(options());
+  on_several_fibers(rt, [](int i) {
+    static constexpr int kModes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+    const int mode = kModes[i % 4];
+    ASSERT_EQ(std::fesetround(mode), 0);
+    switch_about([mode](const char* after) { ASSERT_EQ(std::fegetround(), mode) << after; });
+    // It ends with the mode changed: the next one on this stack and thread must not see it.
+  });
+  for (int i = 0; i < umcg_test::scaled(500); ++i) {
+    ASSERT_EQ(rt.spawn([] { return std::fegetround(); }).join(), FE_TONEAREST);
+  }
+}
+
+TEST_P(PreservedState, ANewFiberRoundsToNearestWhateverItsParentDoes) {
+  umcg::Runtime rt(options());
+  rt.run([] {
+    std::fesetround(FE_UPWARD);
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(umcg::spawn([] { return std::fegetround(); }).join(), FE_TONEAREST);
+      EXPECT_EQ(std::fegetround(), FE_UPWARD);
+    }
+  });
+}
+
+TEST_P(PreservedState, SseAndX87Agree) {
+  umcg::Runtime rt(options());
+  on_several_fibers(rt, [](int i) {
+    std::fesetround(i % 2 == 0 ? FE_UPWARD : FE_DOWNWARD);
+    switch_about([i](const char* after) {
+      volatile double one = 1;
+      volatile double three = 3;
+      volatile long double long_one = 1;
+      volatile long double long_three = 3;
+      const double third = one / three;
+      const long double long_third = long_one / long_three;
+      ASSERT_EQ(third * 3 > 1, false) << after;
+      ASSERT_EQ(third > 0.333333333333333314829616256247, i % 2 == 0) << after;
+      ASSERT_EQ(long_third > 0.333333333333333333333L, i % 2 == 0) << after;
+    });
+  });
+}
+
+UMCG_INSTANTIATE_MATRIX(PreservedState);
+
+}  // namespace

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sleeps and deadlines: never early, in order, taken back when the wait ends otherwise.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <random>
+#include <stop_token>
+#include <vector>
+
+#include "support/eventually.h"
+#include "support/matrix.h"
+#include "support/sanitizers.h"
+#include "umcg/event.h"
+#include "umcg/mutex.h"
+#include "umcg/runtime.h"
+#include "umcg/this_fiber.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+using umcg::WaitStatus;
+using umcg_test::kLong;
+using Timers = umcg_test::MatrixTest;
+
+TEST_P(Timers, SleepIsNotEarly) {
+  umcg::Runtime rt(options());
+  std::vector<umcg::Fiber<>> fibers;
+  for (int i = 0; i < 50; ++i) {
+    fibers.push_back(rt.spawn([i] {
+      const auto d = i * 317us;
+      const auto start = Clock::now();
+      umcg::this_fiber::sleep_for(d);
+      EXPECT_GE(Clock::now() - start, d);
+      const auto until = Clock::now() + d;
+      umcg::this_fiber::sleep_until(until);
+      EXPECT_GE(Clock::now(), until);
+    }));
+  }
+  for (auto& f : fibers) f.join();
+}
+
+TEST(TimersOnAThread, SleepIsNotEarlyAndStops) {
+  const auto start = Clock::now();
+  umcg::this_fiber::sleep_for(3ms);
+  EXPECT_GE(Clock::now() - start, 3ms);
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_EQ(umcg::this_fiber::sleep_until(kLong, source.get_token()), WaitStatus::kStopped);
+  EXPECT_EQ(umcg::this_fiber::sleep_until(1ms, std::stop_token()), WaitStatus::kTimeout);
+}
+
+TEST_P(Timers, SleepIsCutShortByAStop) {
+  umcg::Runtime rt(options());
+  auto f = rt.spawn([](std::stop_token stop) {
+    return umcg::this_fiber::sleep_until(umcg::Deadline::never(), stop);
+  });
+  EXPECT_EQ(f.wait({}, 2ms), WaitStatus::kTimeout);
+  f.request_stop();
+  EXPECT_EQ(f.join(), WaitStatus::kStopped);
+}
+
+TEST_P(Timers, AnEarlierStopIsSeenAtOnce) {
+  umcg::Runtime rt(options());
+  std::stop_source source;
+  source.request_stop();
+  rt.run([&] {
+    EXPECT_EQ(umcg::this_fiber::sleep_until(kLong, source.get_token()), WaitStatus::kStopped);
+    EXPECT_EQ(umcg::this_fiber::sleep_until(-1s, source.get_token()), WaitStatus::kTimeout)
+        << "of several reasons, the first of WaitStatus";
+  });
+}
+
+TEST_P(Timers, PastAndZeroDeadlinesReturn) {
+  umcg::Runtime rt(options());
+  rt.run([] {
+    umcg::Event never;
+    for (int i = 0; i < 100; ++i) {
+      umcg::this_fiber::sleep_for(0s);
+      umcg::this_fiber::sleep_for(-5s);
+      EXPECT_FALSE(never.wait_for(0s));
+      EXPECT_FALSE(never.wait_until(Clock::now() - 1h));
+      EXPECT_FALSE(never.wait_until(Clock::time_point::min()));
+    }
+  });
+}
+
+TEST_P(Timers, HugeDeadlinesDoNotOverflow) {
+  umcg::Runtime rt(options());
+  umcg::Event set;
+  auto f = rt.spawn([&] {
+    return set.wait_for(std::chrono::hours::max()) && set.wait_until(Clock::time_point::max());
+  });
+  EXPECT_EQ(f.wait({}, 2ms), WaitStatus::kTimeout);
+  set.set();
+  EXPECT_TRUE(f.join());
+}
+
+// On one server the order in which sleepers come back is the order of their deadlines.
+TEST(TimersOrder, EarlierDeadlinesFirst) {
+  umcg::RuntimeOptions options;
+  options.servers = 1;
+  umcg::Runtime rt(options);
+  rt.run([] {
+    const auto base = Clock::now() + 20ms;
+    std::vector<int> ranks(500);
+    for (std::size_t i = 0; i < ranks.size(); ++i) ranks[i] = static_cast<int>(i);
+    std::mt19937 random(7);
+    std::shuffle(ranks.begin(), ranks.end(), random);
+    std::vector<Clock::time_point> woken(ranks.size());
+    std::vector<umcg::Fiber<>> fibers;
+    for (int rank : ranks) {
+      fibers.push_back(umcg::spawn([&, rank] {
+        const auto mine = base + rank * 100us;
+        umcg::this_fiber::sleep_until(mine);
+        woken[static_cast<std::size_t>(rank)] = Clock::now();
+        EXPECT_GE(woken[static_cast<std::size_t>(rank)], mine);
+      }));
+    }
+    for (auto& f : fibers) f.join();
+    // Two timers that are due at the same look may come in any order: allow for a timer wheel's
+    // granularity of a millisecond, not for more.
+    for (std::size_t i = 20; i < woken.size(); ++i) EXPECT_LE(woken[i - 20], woken[i]) << i;
+  });
+}
+
+TEST_P(Timers, AWakeTakesTheTimerBack) {
+  umcg::Runtime rt(options());
+  // The event is set long before the deadlines: none of them may fire, now or on reused fibers.
+  for (int round = 0; round < 20; ++round) {
+    umcg::Event set;
+    std::vector<umcg::Fiber<bool>> fibers;
+    for (int i = 0; i < 100; ++i) fibers.push_back(rt.spawn([&] { return set.wait_for(kLong); }));
+    set.set();
+    for (auto& f : fibers) EXPECT_TRUE(f.join());
+  }
+  EXPECT_EQ(rt.stats().timers_fired, 0U);
+}
+
+TEST_P(Timers, AStaleTimerDoesNotEndALaterWait) {
+  umcg::Runtime rt(options());
+  rt.run([] {
+    // Each wait ends by its event a moment before or after its deadline; the next wait of the same
+    // fiber must not notice.
+    for (int i = 0; i < umcg_test::scaled(500); ++i) {
+      umcg::Event soon;
+      auto setter = umcg::spawn([&] {
+        umcg::this_fiber::sleep_for(100us);
+        soon.set();
+      });
+      (void)soon.wait_for(100us);
+      umcg::Event later;
+      auto second = umcg::spawn([&] {
+        umcg::this_fiber::sleep_for(200us);
+        later.set();
+      });
+      EXPECT_TRUE(later.wait_for(kLong));
+      second.join();
+      setter.join();
+    }
+  });
+}
+
+TEST_P(Timers, Many) {
+  umcg::Runtime rt(options());
+  const int total = umcg_test::live_fibers(20'000);
+  std::atomic<int> done{0};
+  std::mt19937 random(3);
+  for (int i = 0; i < total; ++i) {
+    const auto d = std::chrono::microseconds(random() % 50'000);
+    rt.post([&done, d] {
+      const auto start = Clock::now();
+      umcg::this_fiber::sleep_for(d);
+      EXPECT_GE(Clock::now() - start, d);
+      ++done;
+    });
+  }
+  EXPECT_TRUE(rt.wait_idle(kLong));
+  EXPECT_EQ(done, total);
+}
+
+TEST_P(Timers, TimersFireWhileAllServersAreBusy) {
+  umcg::Runtime rt(options());
+  std::atomic<bool> stop{false};
+  std::vector<umcg::Fiber<>> busy;
+  for (int i = 0; i < 8; ++i) {
+    busy.push_back(rt.spawn([&] {
+      while (!stop) umcg::this_fiber::yield();
+    }));
+  }
+  rt.run([] { umcg::this_fiber::sleep_for(2ms); });
+  stop = true;
+  for (auto& f : busy) f.join();
+}
+
+UMCG_INSTANTIATE_MATRIX(Timers);
+
+}  // namespace
