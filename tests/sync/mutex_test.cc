@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mutex: exclusion between whoever, try_lock, deadlines, stops.
+#include "umcg/mutex.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "support/crew.h"
+#include "support/death.h"
+#include "support/eventually.h"
+#include "support/sanitizers.h"
+#include "umcg/event.h"
+#include "umcg/this_fiber.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using umcg::WaitStatus;
+using umcg_test::Crew;
+using umcg_test::kLong;
+using MutexTest = umcg_test::CrewTest;
+
+constinit umcg::Mutex global_mutex;  // no code runs to make one
+
+TEST_P(MutexTest, Excludes) {
+  Crew crew(GetParam());
+  umcg::Mutex mutex;
+  long plain = 0;
+  std::atomic<int> inside{0};
+  const int rounds = umcg_test::scaled(2000);
+  for (int i = 0; i < 8; ++i) {
+    crew.start([&, i] {
+      for (int k = 0; k < rounds; ++k) {
+        const std::scoped_lock lock(mutex);
+        EXPECT_EQ(inside.fetch_add(1), 0);
+        ++plain;
+        if ((k + i) % 16 == 0) umcg::this_fiber::yield();  // held over a switch
+        inside.fetch_sub(1);
+      }
+    });
+  }
+  crew.join();
+  EXPECT_EQ(plain, 8L * rounds);
+}
+
+TEST_P(MutexTest, ExcludesWithEveryWayToLock) {
+  Crew crew(GetParam());
+  umcg::Mutex mutex;
+  long plain = 0;
+  std::atomic<long> locked{0};
+  const int rounds = umcg_test::scaled(1000);
+  for (int i = 0; i < 6; ++i) {
+    crew.start([&, i] {
+      for (int k = 0; k < rounds; ++k) {
+        std::unique_lock lock(mutex, std::defer_lock);
+        switch ((i + k) % 4) {
+          case 0:
+            lock.lock();
+            break;
+          case 1:
+            (void)lock.try_lock();
+            break;
+          case 2:
+            (void)lock.try_lock_for(std::chrono::microseconds(k % 50));
+            break;
+          default:
+            (void)lock.try_lock_until(std::chrono::steady_clock::now() + 20us);
+        }
+        if (!lock.owns_lock()) continue;
+        ++plain;
+        if (k % 8 == 0) umcg::this_fiber::sleep_for(5us);
+        ++locked;
+      }
+    });
+  }
+  crew.join();
+  EXPECT_EQ(plain, locked);
+  EXPECT_TRUE(mutex.try_lock()) << "nothing is left of the waits that gave up";
+  mutex.unlock();
+}
+
+TEST_P(MutexTest, TryLock) {
+  Crew crew(GetParam());
+  umcg::Mutex mutex;
+  mutex.lock();
+  EXPECT_FALSE(mutex.try_lock()) << "not even for the owner";
+  for (int i = 0; i < 2; ++i) crew.start([&] { EXPECT_FALSE(mutex.try_lock()); });
+  crew.join();
+  mutex.unlock();
+  for (int i = 0; i < 2; ++i) {
+    crew.start([&] {
+      ASSERT_TRUE(mutex.try_lock());
+      EXPECT_FALSE(mutex.try_lock());
+      mutex.unlock();
+    });
+    crew.join();
+  }
+}
+
+TEST_P(MutexTest, TimedLockGivesUpAndNotEarly) {
+  Crew crew(GetParam());
+  umcg::Mutex mutex;
+  mutex.lock();
+  for (int i = 0; i < 4; ++i) {
+    crew.start([&] {
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_FALSE(mutex.try_lock_for(10ms));
+      EXPECT_GE(std::chrono::steady_clock::now() - start, 10ms);
+      EXPECT_FALSE(mutex.try_lock_for(0ms));
+      EXPECT_FALSE(mutex.try_lock_until(std::chrono::steady_clock::now() - 1s));
+      EXPECT_EQ(mutex.lock({}, 1ms), WaitStatus::kTimeout);
+    });
+  }
+  crew.join();
+  mutex.unlock();
+}
+
+TEST_P(MutexTest, TimedLockGetsIt) {
+  Crew crew(GetParam());
+  umcg::Mutex mutex;
+  mutex.lock();
+  for (int i = 0; i < 4; ++i) {
+    crew.start([&] {
+      ASSERT_TRUE(mutex.try_lock_for(kLong));
+      mutex.unlock();
+    });
+  }
+  umcg::this_fiber::sleep_for(1ms);
+  mutex.unlock();
+  crew.join();
+}
+
+TEST_P(MutexTest, StopEndsTheWait) {
+  Crew crew(GetParam());
+  umcg::Mutex mutex;
+  std::stop_source source;
+  mutex.lock();
+  for (int i = 0; i < 4; ++i) {
+    crew.start([&] { EXPECT_EQ(mutex.lock(source.get_token()), WaitStatus::kStopped); });
+  }
+  umcg::this_fiber::sleep_for(1ms);
+  source.request_stop();
+  crew.join();
+  EXPECT_EQ(mutex.lock(source.get_token()), WaitStatus::kStopped) << "a stop of before";
+  mutex.unlock();
+  EXPECT_EQ(mutex.lock(source.get_token()), WaitStatus::kReady) << "ready goes before stopped";
+  mutex.unlock();
+}
+
+TEST_P(MutexTest, ScopedLockOfTwo) {
+  Crew crew(GetParam());
+  umcg::Mutex a;
+  umcg::Mutex b;
+  long plain = 0;
+  for (int i = 0; i < 4; ++i) {
+    crew.start([&, i] {
+      for (int k = 0; k < umcg_test::scaled(500); ++k) {
+        if (i % 2 == 0) {
+          const std::scoped_lock both(a, b);
+          ++plain;
+        } else {
+          const std::scoped_lock both(b, a);
+          ++plain;
+        }
+      }
+    });
+  }
+  crew.join();
+  EXPECT_EQ(plain, 4L * umcg_test::scaled(500));
+}
+
+TEST_P(MutexTest, GlobalOne) {
+  Crew crew(GetParam());
+  long plain = 0;
+  for (int i = 0; i < 4; ++i) {
+    crew.start([&] {
+      const std::scoped_lock lock(global_mutex);
+      umcg::this_fiber::yield();
+      ++plain;
+    });
+  }
+  crew.join();
+  EXPECT_EQ(plain, 4);
+}
+
+// One hog takes the lock again as soon as it has given it back; the others must get it all the
+// same, each of them a number of times. Without fairness the test would not end.
+TEST_P(MutexTest, AHogStarvesNobody) {
+  Crew crew(GetParam());
+  umcg::Mutex mutex;
+  std::atomic<int> hungry{3};
+  crew.start([&] {
+    while (hungry > 0) {
+      const std::scoped_lock lock(mutex);
+      for (int k = 0; k < 100; ++k) asm volatile("" ::: "memory");
+    }
+  });
+  for (int i = 0; i < 3; ++i) {
+    crew.start([&] {
+      for (int k = 0; k < 50; ++k) {
+        const std::scoped_lock lock(mutex);
+        umcg::this_fiber::yield();
+      }
+      --hungry;
+    });
+  }
+  crew.join();
+}
+
+UMCG_INSTANTIATE_CREWS(MutexTest);
+
+class MutexDeathTest : public umcg_test::DeathTest {};
+
+TEST_F(MutexDeathTest, UnlockWhenNobodyHoldsIt) {
+  EXPECT_DEATH(
+      {
+        umcg::Mutex mutex;
+        mutex.unlock();
+      },
+      "umcg: thread.*not the owner");
+}
+
+TEST_F(MutexDeathTest, UnlockByAnotherFiber) {
+  EXPECT_DEATH(
+      {
+        umcg::Runtime rt;
+        umcg::Mutex mutex;
+        rt.run([&] {
+          mutex.lock();
+          umcg::spawn({.name = "burglar"}, [&] { mutex.unlock(); }).join();
+        });
+      },
+      "burglar.*not the owner");
+}
+
+TEST_F(MutexDeathTest, UnlockByAFiberOfAThreadsLock) {
+  EXPECT_DEATH(
+      {
+        umcg::Runtime rt;
+        umcg::Mutex mutex;
+        mutex.lock();
+        rt.run([&] { mutex.unlock(); });
+      },
+      "not the owner");
+}
+
+TEST_F(MutexDeathTest, UnlockByAnotherThread) {
+  EXPECT_DEATH(
+      {
+        umcg::Mutex mutex;
+        mutex.lock();
+        std::thread([&] { mutex.unlock(); }).join();
+      },
+      "umcg: thread.*not the owner");
+}
+
+}  // namespace
