@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes docs/benchmarks.md's tables and docs/benchmarks.svg out of the benchmarks' JSON.
+
+    bench/report.py RESULTS_DIR [--write]
+
+Without --write it only checks the results and prints the tables. Fails if a benchmark failed or is
+incomplete, and then writes nothing.
+"""
+
+import argparse
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+import report_plot
+from report_lines import LINES, Line
+from report_results import Results, best_peer, is_ours
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOT = ROOT / "docs" / "benchmarks.svg"
+BEGIN = "<!-- begin: written by bench/report.py -->"
+END = "<!-- end: written by bench/report.py -->"
+
+
+def show_time(ns):
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}" if ns < 1000 * size else f"{ns / size:,.0f} {unit}"
+    return f"{ns:.3g} ns"
+
+
+def show_bytes(count):
+    return f"{count:,.0f} B"
+
+
+def shower(metric):
+    return show_bytes if metric.startswith("bytes") else show_time
+
+
+def all_lines(results):
+    """The lines of LINES that were measured, then those that LINES does not know."""
+    known = {(line.name, line.metric) for line in LINES}
+    unknown = sorted({key[:2] for key in results.figures} - known)
+    return LINES + [Line(name, f"`{name}` {metric}", metric) for name, metric in unknown]
+
+
+def measured(results):
+    """(Line, servers, {impl: Figure}) for each row of the tables."""
+    for line in all_lines(results):
+        for servers in sorted(k[2] for k in results.figures if k[:2] == (line.name, line.metric)):
+            yield line, servers, results.figures[(line.name, line.metric, servers)]
+
+
+def reference(results, line, servers, by_impl, target):
+    """What a relative target is relative to."""
+    if target.of_metric:
+        by_impl = results.figures.get((line.name, target.of_metric, servers), {})
+    figure = by_impl.get(target.of)
+    return figure.median if figure else None
+
+
+def target_cell(results, line, servers, by_impl, ours):
+    target = line.targets.get(servers)
+    if target is None:
+        return "-"
+    limit = target.limit
+    if target.of:
+        base = reference(results, line, servers, by_impl, target)
+        if base is None:
+            return f"{target.text(shower(line.metric))}: not measured"
+        limit *= base
+    text = target.text(shower(line.metric))
+    return f"{text}: met" if ours.median <= limit else f"{text}: **missed**"
+
+
+def peer_cells(by_impl, ours, show):
+    peer = best_peer(by_impl)
+    if peer is None:
+        return ["-", "-"]
+    name, figure = peer
+    ratio = ours.median / figure.median
+    text = f"{ratio:.2f}"
+    if ours.median > figure.median:
+        # Neither's repetitions tell them apart: still a loss, but one that another run may turn.
+        text = f"**{text} loss**" + (" (ranges overlap)" if ours.low <= figure.high else "")
+    return [f"{name} {show(figure.median)}", text]
+
+
+def ratio_rows(results):
+    for line, servers, by_impl in measured(results):
+        ours = by_impl.get("umcg")
+        if ours is None:
+            continue
+        show = shower(line.metric)
+        floor = by_impl.get("floor")
+        yield [line.title, str(servers), f"{show(ours.median)} ± {ours.spread:.0%}",
+               show(floor.median) if floor else "-",
+               f"{ours.median / floor.median:.2f}" if floor else "-",
+               *peer_cells(by_impl, ours, show),
+               target_cell(results, line, servers, by_impl, ours)]
+
+
+def detail_rows(results):
+    for line, servers, by_impl in measured(results):
+        show = shower(line.metric)
+        for impl, figure in sorted(by_impl.items(), key=lambda item: item[1].median):
+            name = f"**{impl}**" if is_ours(impl) else impl
+            yield [line.title, str(servers), name, show(figure.median), show(figure.low),
+                   show(figure.high)]
+
+
+def table(header, rows):
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def first_match(path, key):
+    try:
+        for line in pathlib.Path(path).read_text().splitlines():
+            if line.startswith(key):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return "unknown"
+
+
+def governor():
+    try:
+        return pathlib.Path(
+            "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+    except OSError:
+        return "not visible"
+
+
+def commit():
+    shown = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--tags"],
+                           capture_output=True, text=True, check=False)
+    return shown.stdout.strip() or "unknown"
+
+
+def header_lines(results):
+    context = results.context
+    versions = [f"{key.removeprefix('umcg_version_').replace('_', ' ')} {value}"
+                for key, value in sorted(context.items()) if key.startswith("umcg_version_")]
+    processor = first_match("/proc/cpuinfo", "model name")
+    virtual = "hypervisor" in first_match("/proc/cpuinfo", "flags")
+    return [
+        f"- Machine: {processor}, {len(os.sched_getaffinity(0))} CPUs"
+        f"{' of a virtual machine' if virtual else ''}, frequency governor {governor()}",
+        f"- Kernel: {platform.system()} {platform.release()}, {platform.machine()}; "
+        f"glibc {context.get('umcg_libc', 'unknown')}",
+        f"- Compiler: {context.get('umcg_compiler', 'unknown')}, the build type of the preset",
+        f"- Peers: {'; '.join(versions) or 'none found'}; std::thread of this glibc",
+        f"- umcg: {commit()}, on {context.get('date', 'unknown')[:10]}",
+        f"- Commands: `cmake --preset release && cmake --build --preset release && "
+        f"bench/run.sh build/release`; {results.repetitions} repetitions of each benchmark",
+    ]
+
+
+def page_part(results):
+    ratios = table(["what", "servers", "umcg", "floor", "umcg / floor", "best peer", "umcg / peer",
+                    "target"], ratio_rows(results))
+    details = table(["what", "servers", "who", "median", "lowest", "highest"],
+                    detail_rows(results))
+    return "\n".join([*header_lines(results), "", ratios, "", "<details>",
+                      "<summary>Every figure</summary>", "", details, "", "</details>"])
+
+
+def write_page(part):
+    text = PAGE.read_text()
+    before, found_begin, rest = text.partition(BEGIN)
+    _, found_end, after = rest.partition(END)
+    if not found_begin or not found_end:
+        sys.exit(f"report: {PAGE.name} has lost its markers")
+    PAGE.write_text(f"{before}{BEGIN}\n{part}\n{END}{after}")
+
+
+def plot_bars(results):
+    """(label, ratio to the best peer or None, ratio to the floor or None) for the plot."""
+    for line, servers, by_impl in measured(results):
+        ours = by_impl.get("umcg")
+        if ours is None:
+            continue
+        peer = best_peer(by_impl)
+        floor = by_impl.get("floor")
+        label = f"{line.title}, {servers} server{'s' if servers > 1 else ''}"
+        yield (label, ours.median / peer[1].median if peer else None,
+               ours.median / floor.median if floor else None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.{md,svg}")
+    args = parser.parse_args()
+
+    files = sorted(args.results.glob("*_bench.json"))
+    if not files:
+        sys.exit(f"report: no results in {args.results}")
+    results = Results(files)
+    part = page_part(results)
+    print(part)
+    if results.problems:
+        sys.exit("report: nothing written, because of\n  " +
+                 "\n  ".join(sorted(set(results.problems))))
+    if not args.write:
+        return
+    if results.context.get("umcg_smoke") != "0" or results.context.get("umcg_optimised") != "1":
+        sys.exit("report: nothing written: a smoke run or a build without optimisation")
+    write_page(part)
+    report_plot.draw(list(plot_bars(results)), PLOT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lines of the table: their titles, their order and the targets of the budget.
+
+A line is (theme/variant, metric). Benchmarks that are not named here still appear, at the end and
+under their bare names.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Target:
+    """A limit for umcg's median. In ns or bytes, or a factor of the floor or of one peer."""
+
+    limit: float
+    of: str = ""  # "": absolute; "floor"; or the name of a peer
+    of_metric: str = ""  # if the floor has it under another name
+
+    def text(self, show):
+        if not self.of:
+            return f"≤ {show(self.limit)}"
+        return f"≤ {self.limit:g} × {'the floor' if self.of == 'floor' else self.of}"
+
+
+@dataclass(frozen=True)
+class Line:
+    name: str
+    title: str
+    metric: str = "ns_per_op"
+    targets: dict = field(default_factory=dict)  # servers -> Target
+
+
+def _floor(factor):
+    return Target(factor, "floor")
+
+
+def _threads(factor):
+    return Target(factor, "std_thread")
+
+
+MS = 1e6
+
+LINES = [
+    Line("yield/two_fibers", "yield between two fibers", targets={1: _floor(2)}),
+    Line("yield/one_fiber", "yield, nobody else ready"),
+    Line("yield/100_fibers", "yield among 100 fibers"),
+    Line("spawn/serial", "spawn + join, one at a time", targets={1: Target(38), 2: Target(90)}),
+    Line("spawn/batch_10k", "spawn 10,000, join all; each", targets={1: Target(60)}),
+    Line("fork_join/skynet_1m", "skynet, 1M leaves", targets={1: Target(45 * MS), 2: Target(33 * MS)}),
+    Line("fork_join/skynet_100k", "skynet, 100k leaves"),
+    Line("fork_join/fib_27", "fib(27), per spawned child", targets={1: Target(55), 2: Target(33)}),
+    Line("fork_join/fib_20", "fib(20), per spawned child"),
+    Line("ping_pong/pair", "semaphore ping-pong, round trip", targets={1: Target(40), 2: Target(200)}),
+    Line("ping_pong/eight_pairs", "the same, eight pairs; each"),
+    Line("ping_pong/across_busy", "the same, across two busy CPUs", targets={2: Target(200)}),
+    Line("ping_pong/across", "the same, across two idle CPUs"),
+    Line("mutex/uncontended", "mutex, one fiber, lock + unlock"),
+    Line("mutex/100_fibers", "mutex, 100 fibers, per operation", targets={2: _floor(1.4)}),
+    Line("mutex/yield_inside", "mutex, held over a yield"),
+    Line("swap/two_threads", "umcg_swap of two threads, one CPU", targets={1: _floor(1.1)}),
+    Line("blocking/hint_no_block", "blocking(f) that does not block", targets={1: Target(15)}),
+    Line("blocking/block_to_next", "block to next fiber running, median", targets={1: _floor(4)}),
+    Line("blocking/block_to_next", "block to next fiber running, p99", metric="p99_ns",
+         targets={1: Target(4, "floor", "ns_per_op")}),
+    Line("blocking/raw_block", "64 × 100 × (1 ms raw block + 50 µs CPU)",
+         targets={1: _threads(1.1), 2: _threads(1.1)}),
+    Line("blocking/raw_block_yield", "the same with a yield per round",
+         targets={1: _threads(1.2), 2: _threads(1.2)}),
+    Line("blocking/raw_block_6400", "6,400 fibers of one such round",
+         targets={1: _threads(1.2), 2: _threads(1.2)}),
+    Line("blocking/short_block", "16 × 200 × (10 µs raw block + 10 µs CPU)",
+         targets={1: _floor(1.1)}),
+    Line("million/parked_1m", "1M parked fibers, memory of each", metric="bytes_per_fiber",
+         targets={1: Target(4300)}),
+    Line("million/parked_1m", "1M parked fibers, to create one", metric="create_ns",
+         targets={1: Target(2700)}),
+    Line("million/parked_1m", "1M parked fibers, wake + join of one", metric="wake_join_ns",
+         targets={1: Target(300)}),
+    Line("million/parked_100k", "100k parked fibers, memory of each", metric="bytes_per_fiber"),
+    Line("million/parked_100k", "100k parked fibers, to create one", metric="create_ns"),
+    Line("million/parked_100k", "100k parked fibers, wake + join of one", metric="wake_join_ns"),
+]
