@@ -2,7 +2,10 @@
 // Which runtime a spawn() means, and the ways into one from a thread or another runtime.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 #include "support/death.h"
 #include "support/matrix.h"

@@ -9,7 +9,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <vector>
 
 #include "support/death.h"
 #include "support/matrix.h"

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "support/death.h"

@@ -2,15 +2,15 @@
 // Stacks: as large as asked for, guarded below, used again.
 #include <alloca.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
+#include <csignal>
 #include <cstddef>
-#include <cstring>
 #include <vector>
 
 #include "support/death.h"
 #include "support/matrix.h"
 #include "support/sanitizers.h"
-#include "umcg/event.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"
 
@@ -18,11 +18,16 @@ namespace {
 
 using Stack = umcg_test::MatrixTest;
 
-// Uses about `bytes` of stack and yields at the far end. Sanitizers pad frames, so it measures.
+[[gnu::noinline]] const char* here() {
+  return static_cast<const char*>(__builtin_frame_address(0));
+}
+
+// Uses about `bytes` of stack and yields at the far end. Sanitizers pad frames and move arrays
+// elsewhere, so it measures.
 [[gnu::noinline]] std::size_t dig(const char* top, std::size_t bytes) {
   volatile char frame[512];
   frame[0] = 1;
-  const auto depth = static_cast<std::size_t>(top - const_cast<const char*>(frame));
+  const auto depth = static_cast<std::size_t>(top - here());
   if (depth >= bytes) {
     umcg::this_fiber::yield();
     return depth;
@@ -34,10 +39,7 @@ using Stack = umcg_test::MatrixTest;
 
 void use_most_of(umcg::Runtime& rt, std::size_t stack_size, umcg::SpawnOptions options) {
   const std::size_t wanted = stack_size / 10 * 8;
-  auto f = rt.spawn(options, [wanted] {
-    volatile char here = 0;
-    return dig(const_cast<const char*>(&here), wanted);
-  });
+  auto f = rt.spawn(options, [wanted] { return dig(here(), wanted); });
   EXPECT_GE(f.join(), wanted);
 }
 
@@ -63,10 +65,8 @@ TEST_P(Stack, SizesMixed) {
   const std::size_t sizes[] = {32U << 10, 64U << 10, 256U << 10, 2U << 20};
   for (std::size_t i = 0; i < 40; ++i) {
     const std::size_t wanted = sizes[i % 4] / 2;
-    fibers.push_back(rt.spawn({.stack_size = sizes[i % 4]}, [wanted] {
-      volatile char here = 0;
-      return dig(const_cast<const char*>(&here), wanted);
-    }));
+    fibers.push_back(
+        rt.spawn({.stack_size = sizes[i % 4]}, [wanted] { return dig(here(), wanted); }));
   }
   for (std::size_t i = 0; i < 40; ++i) EXPECT_GE(fibers[i].join(), sizes[i % 4] / 2);
 }
@@ -136,7 +136,7 @@ TEST_F(StackDeathTest, AllocaDoesNotJumpTheGuard) {
       {
         umcg::Runtime rt({.stack_size = 64 * 1024});
         auto f = rt.spawn({.name = "jumper"}, [] {
-          const std::size_t bytes = 64 * 1024 + 20 * 1024;
+          const std::size_t bytes = 64 * 1024 + 40 * 1024;
           auto* low = static_cast<volatile char*>(alloca(bytes));
           low[0] = 1;
         });

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -16,12 +15,12 @@
 #include <random>
 #include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "support/eventually.h"
 #include "support/matrix.h"
-#include "support/sanitizers.h"
 #include "umcg/blocking.h"
 #include "umcg/condition_variable.h"
 #include "umcg/event.h"

@@ -2,6 +2,7 @@
 // Sleeps and deadlines: never early, in order, taken back when the wait ends otherwise.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <random>
@@ -12,7 +13,6 @@
 #include "support/matrix.h"
 #include "support/sanitizers.h"
 #include "umcg/event.h"
-#include "umcg/mutex.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"
 
