@@ -109,6 +109,7 @@ class UMCG_API Runtime {
   [[nodiscard]] Enter enter() noexcept { return Enter(this); }
 
  private:
+  friend class internal::RuntimeCore;
   std::unique_ptr<internal::RuntimeCore, void (*)(internal::RuntimeCore*)> core_;
 };
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// blocking.cc - hints. The offer is a flag in the server's word: the owner sets it and takes it
+// back by CAS, and an idle worker that takes the server meanwhile does so by a CAS on the same
+// word. No look at clocks is needed, since the owner has promised not to touch the server.
+#include "umcg/blocking.h"
+
+#include "runtime/context/thread_state.h"
+#include "runtime/fiber/fiber_core.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/handoff.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/server_word.h"
+
+namespace umcg::inline v0::internal {
+
+void begin_blocking(bool now) noexcept {
+  Worker* const w = current_worker();
+  if (w == nullptr || w->server == nullptr) return;
+  if (now) {
+    if (hand_over_now(*w)) count_anywhere(w->rt->shared_counters().handoffs_hint);
+    return;
+  }
+  std::uint64_t held = w->held;
+  // Release publishes what belongs to the server; it pairs with the acquire in try_claim(). A
+  // failure means that the server is gone, or a claim is being decided: nothing is left to offer.
+  (void)w->word->compare_exchange_strong(held, held | kOffered, std::memory_order_release,
+                                         std::memory_order_relaxed);
+}
+
+void end_blocking() {
+  Worker* const w = current_worker();
+  if (w == nullptr || w->current == nullptr) return;
+  if (w->server != nullptr) {
+    std::uint64_t offered = w->held | kOffered;
+    if (w->word->compare_exchange_strong(offered, w->held, std::memory_order_acquire,
+                                         std::memory_order_relaxed)) {
+      return;
+    }
+  }
+  if (w->current->pins == 0) regain_server();
+}
+
+}  // namespace umcg::inline v0::internal

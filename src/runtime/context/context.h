@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// context.h - the switch seam: one suspended flow of control, and the jump between two of them.
+//
+// Boost.Context's fcontext saves the callee-saved registers, the stack pointer, MXCSR and the x87
+// control word. What it does not know of is added here: the sanitizers' idea of the stack. Both
+// want to be told just before a jump and just after it.
+#ifndef UMCG_RUNTIME_CONTEXT_CONTEXT_H_
+#define UMCG_RUNTIME_CONTEXT_CONTEXT_H_
+
+#include <boost/context/detail/fcontext.hpp>
+#include <cstddef>
+
+#include "runtime/base/sanitizers.h"
+
+namespace umcg::inline v0::internal {
+
+// Written by the thread that leaves it (before the jump) and by the one that arrives elsewhere from
+// it
+// (`saved`, just after the jump). Whoever may resume it has learnt of it by a release/acquire pair
+// later than both.
+struct Context {
+  boost::context::detail::fcontext_t saved = nullptr;
+#if UMCG_ASAN
+  void* fake_stack = nullptr;
+  const void* bottom = nullptr;
+  std::size_t size = 0;
+#endif
+#if UMCG_TSAN
+  void* tsan = nullptr;
+#endif
+
+  // For a context on memory of our own.
+  void describe([[maybe_unused]] const void* stack_bottom,
+                [[maybe_unused]] std::size_t stack_size) {
+#if UMCG_ASAN
+    bottom = stack_bottom;
+    size = stack_size;
+#endif
+#if UMCG_TSAN
+    tsan = __tsan_create_fiber(0);
+#endif
+  }
+  // For the context of the calling thread itself.
+  void describe_thread() noexcept;
+  void forget() noexcept {
+#if UMCG_TSAN
+    if (tsan != nullptr) __tsan_destroy_fiber(tsan);
+    tsan = nullptr;
+#endif
+  }
+};
+
+// To be called on arrival, first thing.
+inline void finish_switch([[maybe_unused]] Context& self) noexcept {
+#if UMCG_ASAN
+  __sanitizer_finish_switch_fiber(self.fake_stack, nullptr, nullptr);
+  self.fake_stack = nullptr;
+#endif
+}
+
+// Leaves `from` for `to`. With `keeps_frames` false nothing on `from` is looked at again, and ASan
+// may drop its fake frames. Returns when somebody jumps to `from`.
+inline boost::context::detail::transfer_t jump([[maybe_unused]] Context& from, Context& to,
+                                               void* data,
+                                               [[maybe_unused]] bool keeps_frames) noexcept {
+#if UMCG_ASAN
+  __sanitizer_start_switch_fiber(keeps_frames ? &from.fake_stack : nullptr, to.bottom, to.size);
+#endif
+#if UMCG_TSAN
+  __tsan_switch_to_fiber(to.tsan, 0);
+#endif
+  return boost::context::detail::jump_fcontext(to.saved, data);
+}
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_CONTEXT_CONTEXT_H_

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/context/thread_state.h"
+
+#include <cxxabi.h>
+
+#include <cerrno>
+
+#include "kernel_shim/task.h"
+#include "runtime/base/report.h"
+#include "runtime/scheduler/worker.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+// initial-exec: one load relative to the thread pointer, also from the shared library.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Worker* t_worker = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local Runtime* t_entered = nullptr;
+// Its address is the thread's token.
+[[gnu::tls_model("initial-exec")]] alignas(16) constinit thread_local char t_identity = 0;
+
+struct TaskHolder {
+  shim::Task* task = nullptr;
+  ~TaskHolder() {
+    if (task != nullptr) shim::release_task(task);
+  }
+};
+thread_local TaskHolder t_task;
+
+// Keeps a compiler from merging two calls of an accessor into one.
+inline void opaque() noexcept { asm volatile("" ::: "memory"); }
+
+}  // namespace
+
+Worker* current_worker() noexcept {
+  opaque();
+  return t_worker;
+}
+
+void set_current_worker(Worker* worker) noexcept { t_worker = worker; }
+
+FiberCore* current_fiber() noexcept {
+  opaque();
+  return t_worker != nullptr ? t_worker->current : nullptr;
+}
+
+Runtime* entered_runtime() noexcept {
+  opaque();
+  return t_entered;
+}
+
+void set_entered_runtime(Runtime* runtime) noexcept { t_entered = runtime; }
+
+std::uintptr_t current_token() noexcept {
+  opaque();
+  if (t_worker != nullptr && t_worker->current != nullptr) {
+    return reinterpret_cast<std::uintptr_t>(t_worker->current);
+  }
+  return reinterpret_cast<std::uintptr_t>(&t_identity) | kThreadToken;
+}
+
+shim::Task& thread_task() {
+  opaque();
+  if (t_task.task == nullptr) {
+    t_task.task = shim::acquire_task();
+    if (t_task.task == nullptr) die("no memory for the task on which this thread is to wait");
+  }
+  return *t_task.task;
+}
+
+int* errno_location() noexcept { return &errno; }
+
+ExceptionState* exception_state() noexcept {
+  return reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
+}
+
+}  // namespace umcg::inline v0::internal

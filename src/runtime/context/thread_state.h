@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// thread_state.h - the only place that touches thread_local variables, errno and the C++ runtime's
+// per-thread exception state.
+//
+// A fiber may come back from a switch on another thread. Compilers do not know that: they keep the
+// address of a thread_local variable, and of errno, in a register across the call. So every access
+// is a call that the compiler cannot look into and must make anew each time. Nothing else in
+// src/runtime may name errno or declare a thread_local (tools/check_tree.sh enforces it).
+#ifndef UMCG_RUNTIME_CONTEXT_THREAD_STATE_H_
+#define UMCG_RUNTIME_CONTEXT_THREAD_STATE_H_
+
+#include <cstdint>
+
+#if defined(__clang__)
+#define UMCG_OPAQUE __attribute__((noinline))
+#else
+#define UMCG_OPAQUE __attribute__((noipa))
+#endif
+
+namespace umcg::inline v0 {
+class Runtime;
+}
+
+namespace umcg::inline v0::internal {
+
+namespace shim {
+struct Task;
+}
+struct FiberCore;
+struct Worker;
+
+// What libstdc++ and libc++abi keep per thread about exceptions in flight (Itanium C++ ABI, 2.2.2).
+struct ExceptionState {
+  void* caught;
+  unsigned int uncaught;
+};
+
+// The worker that this thread is, or null on a plain thread.
+UMCG_OPAQUE Worker* current_worker() noexcept;
+void set_current_worker(Worker* worker) noexcept;
+
+// The fiber that runs on this thread, or null.
+UMCG_OPAQUE FiberCore* current_fiber() noexcept;
+
+// The runtime that this plain thread has entered, or null.
+UMCG_OPAQUE Runtime* entered_runtime() noexcept;
+void set_entered_runtime(Runtime* runtime) noexcept;
+
+// Identity of whoever runs here, for locks: unique among what lives, low two bits zero for a fiber
+// and kThreadToken for a plain thread. Never zero.
+inline constexpr std::uintptr_t kThreadToken = 2;
+UMCG_OPAQUE std::uintptr_t current_token() noexcept;
+
+// The task on which this thread sleeps when it waits for something of ours. Made on first use,
+// given back at thread exit; aborts if there is no memory for one.
+UMCG_OPAQUE shim::Task& thread_task();
+
+// Constant for the life of a thread: a worker asks once and keeps them.
+int* errno_location() noexcept;
+ExceptionState* exception_state() noexcept;
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_CONTEXT_THREAD_STATE_H_

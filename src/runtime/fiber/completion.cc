@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/fiber/completion.h"
+
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "runtime/base/report.h"
+#include "runtime/fiber/stop_state.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/server_word.h"
+#include "runtime/sync/event_word.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+// As std::thread, but with the fiber's name.
+[[noreturn]] void terminate_for(const FiberCore& f) noexcept {
+  try {
+    std::rethrow_exception(f.error);
+  } catch (const std::exception& e) {
+    warn_of(f, "threw an exception that nobody can join: %s", e.what());
+    std::terminate();
+  } catch (...) {
+    warn_of(f, "threw an exception that nobody can join");
+    std::terminate();
+  }
+}
+
+}  // namespace
+
+bool finish_if_detached(FiberCore& f) noexcept {
+  // Acquire pairs with the release of detach(): the task is ours now.
+  if ((f.done.word.load(std::memory_order_acquire) & kDetached) == 0) return false;
+  if (f.error) terminate_for(f);
+  destroy_task(f);
+  return true;
+}
+
+FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept {
+  f.state.store(FiberState::kDone, std::memory_order_relaxed);
+  std::uintptr_t seen = 0;
+  // Release pairs with the acquire of event_is_set(): the result is seen by whoever joins.
+  if (f.done.word.compare_exchange_strong(seen, kDone, std::memory_order_acq_rel,
+                                          std::memory_order_acquire)) {
+    return nullptr;
+  }
+  if ((seen & kDetached) != 0) {
+    w.in_rt.store(0, std::memory_order_release);
+    (void)finish_if_detached(f);
+    holds = enter(w);
+    recycle_fiber(*w.rt, w.server, f);
+    return nullptr;
+  }
+  Wakeups wakeups;
+  set_event_slow(f.done, kDone, wakeups);
+  return holds ? wakeups.take_one_of(*w.rt) : nullptr;
+}
+
+void destroy_task(FiberCore& f) noexcept {
+  f.ops->destroy(f.task);
+  f.error = nullptr;
+  if (f.task_align != 0) ::operator delete (f.task, std::align_val_t{f.task_align});
+  delete[] std::exchange(f.name, nullptr);
+  free_stop_state(f);
+}
+
+void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept {
+  f.state.store(FiberState::kFree, std::memory_order_relaxed);
+  if (server == nullptr) {
+    FiberChain one;
+    one.push_back(&f);
+    rt.fibers().release(one);
+    return;
+  }
+  server->free_fibers.push_front(&f);
+  if (server->free_fibers.count <= Server::kKeepFibers) return;
+  FiberChain surplus;
+  for (std::size_t i = 0; i < Server::kKeepFibers / 2; ++i) {
+    surplus.push_back(server->free_fibers.pop_front());
+  }
+  rt.fibers().release(surplus);
+}
+
+}  // namespace umcg::inline v0::internal

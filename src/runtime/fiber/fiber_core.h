@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// fiber_core.h - FiberCore: the descriptor of a fiber, from spawn() to join().
+//
+// It lives in type-stable slabs (fiber_slab.h) and is never unmapped while its runtime lives, so
+// that dumps and runtime-wide stops can walk all of them without a list. A fiber gets a stack only
+// when it first runs: ten thousand spawned fibers that each run to their end need one stack per
+// server.
+#ifndef UMCG_RUNTIME_FIBER_FIBER_CORE_H_
+#define UMCG_RUNTIME_FIBER_FIBER_CORE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+
+#include "umcg/internal/task.h"
+#include "umcg/internal/wait_queue.h"
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+struct Stack;
+
+// For people: dumps and reports. No protocol depends on it.
+enum class FiberState : std::uint8_t { kFree, kReady, kRunning, kParked, kDone };
+
+struct alignas(64) FiberCore {
+  static constexpr std::size_t kInlineTask = 80;
+
+  // Written by the creator before the fiber is published, then constant.
+  const TaskOps* ops = nullptr;
+  void* task = nullptr;  // inline_task, or from operator new
+  RuntimeCore* rt = nullptr;
+  const char* name = nullptr;  // from new[], or null
+  std::uint64_t id = 0;
+
+  // Written by the worker that runs the fiber; null until it first runs, unless it asked for a
+  // size.
+  Stack* stack = nullptr;
+  // Link of the one queue or list that the fiber is in. Written by that queue's owner.
+  FiberCore* next = nullptr;
+  // The end: flags kDone and kDetached (completion.cc), and whoever joins.
+  WaitQueue done;
+  // Stop state: see stop_state.h.
+  std::atomic<std::uintptr_t> stop{0};
+  // Written on the fiber before `done`, read after it.
+  std::exception_ptr error;
+
+  std::atomic<FiberState> state{FiberState::kFree};
+  // Owned by the fiber itself.
+  bool own_stack_size = false;
+  std::uint16_t pins = 0;        // live ThreadPins
+  std::uint16_t no_suspend = 0;  // stop callbacks that we are inside of
+  std::uint16_t task_align = 0;  // of a task from operator new, else 0
+  alignas(16) std::byte inline_task[kInlineTask];
+};
+
+// Bits of FiberCore::done beyond those of the queue itself.
+inline constexpr std::uintptr_t kDone = 4;
+inline constexpr std::uintptr_t kDetached = 8;
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_FIBER_FIBER_CORE_H_

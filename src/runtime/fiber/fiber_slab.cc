@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/fiber/fiber_slab.h"
+
+#include <sys/mman.h>
+
+#include <new>
+
+namespace umcg::inline v0::internal {
+
+FiberSlab::~FiberSlab() {
+  while (slabs_ != nullptr) {
+    Slab* const slab = slabs_;
+    slabs_ = slab->next;
+    slab->~Slab();
+    ::munmap(slab, sizeof(Slab));
+  }
+}
+
+bool FiberSlab::add_slab() noexcept {
+  void* memory =
+      ::mmap(nullptr, sizeof(Slab), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  Slab* const slab = ::new (memory) Slab;
+  FiberChain fresh;
+  for (FiberCore& f : slab->fibers) fresh.push_back(&f);
+  std::lock_guard lock(lock_);
+  slab->next = slabs_;
+  slabs_ = slab;
+  free_.append(fresh);
+  return true;
+}
+
+FiberChain FiberSlab::allocate(std::size_t want) noexcept {
+  FiberChain taken;
+  do {
+    std::lock_guard lock(lock_);
+    while (taken.count < want && !free_.empty()) taken.push_back(free_.pop_front());
+  } while (taken.empty() && add_slab());
+  return taken;
+}
+
+void FiberSlab::release(FiberChain chain) noexcept {
+  std::lock_guard lock(lock_);
+  chain.append(free_);
+  free_ = chain;
+}
+
+}  // namespace umcg::inline v0::internal

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "umcg/internal/launch.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "runtime/base/report.h"
+#include "runtime/fiber/completion.h"
+#include "runtime/fiber/stop_state.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/server_word.h"
+#include "umcg/runtime.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+constexpr std::size_t kFiberBatch = 64;
+constexpr std::size_t kNameBytes = 63;
+
+// From the slab, with some more for the server if the caller's worker holds one.
+FiberCore* take_from_slab(RuntimeCore& rt, Worker* w) {
+  rt.register_exit_handler();
+  FiberChain chain = rt.fibers().allocate(w != nullptr ? kFiberBatch : 1);
+  FiberCore* const f = chain.pop_front();
+  if (f == nullptr) throw std::bad_alloc();
+  if (chain.empty()) return f;
+  if (enter(*w)) {
+    w->server->free_fibers.append(chain);
+    leave(*w);
+  } else {
+    rt.fibers().release(chain);
+  }
+  return f;
+}
+
+FiberCore* take_descriptor(RuntimeCore& rt) {
+  Worker* const w = current_worker();
+  if (w == nullptr || w->rt != &rt) return take_from_slab(rt, nullptr);
+  FiberCore* f = nullptr;
+  if (enter(*w)) {
+    f = w->server->free_fibers.pop_front();
+    leave(*w);
+  }
+  return f != nullptr ? f : take_from_slab(rt, w);
+}
+
+void apply(const SpawnOptions& options, RuntimeCore& rt, FiberCore& f) {
+  if (!options.name.empty()) {
+    const std::size_t n = std::min(options.name.size(), kNameBytes);
+    char* const name = new char[n + 1];
+    std::memcpy(name, options.name.data(), n);
+    name[n] = '\0';
+    f.name = name;
+  }
+  if (options.stack_size != 0) {
+    f.stack = rt.stacks().allocate(options.stack_size);
+    if (f.stack == nullptr) throw std::bad_alloc();
+  }
+}
+
+// The parts of a descriptor that do not survive a fiber.
+void reset(FiberCore& f, RuntimeCore& rt) noexcept {
+  f.rt = &rt;
+  f.task = f.inline_task;
+  f.task_align = 0;
+  f.stack = nullptr;
+  f.id = 0;
+  f.pins = f.no_suspend = 0;
+  f.done.word.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+RuntimeCore& current_runtime() {
+  if (Worker* w = current_worker()) return *w->rt;
+  if (Runtime* rt = entered_runtime()) return RuntimeCore::of(*rt);
+  die("spawn() or post() where there is no runtime: use Runtime::spawn(), or Runtime::enter() "
+      "first");
+}
+
+FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_t size,
+                        std::size_t align) {
+  rt.check_not_forked();
+  FiberCore& f = *take_descriptor(rt);
+  reset(f, rt);
+  try {
+    if (options != nullptr) apply(*options, rt, f);
+    if (size > FiberCore::kInlineTask || align > 16) {
+      const std::size_t wanted = std::max<std::size_t>(align, 16);
+      f.task = ::operator new (size, std::align_val_t{wanted});
+      f.task_align = static_cast<std::uint16_t>(wanted);
+    }
+  } catch (...) {
+    discard_fiber(&f);
+    throw;
+  }
+  return &f;
+}
+
+void* task_storage(FiberCore* fiber) noexcept { return fiber->task; }
+
+void discard_fiber(FiberCore* f) noexcept {
+  if (f->task_align != 0) ::operator delete (f->task, std::align_val_t{f->task_align});
+  delete[] std::exchange(f->name, nullptr);
+  if (f->stack != nullptr) f->rt->stacks().release(f->stack);
+  recycle_fiber(*f->rt, nullptr, *f);
+}
+
+void start_fiber(FiberCore* f, const TaskOps* ops, bool detached) {
+  RuntimeCore& rt = *f->rt;
+  f->ops = ops;
+  f->state.store(FiberState::kReady, std::memory_order_relaxed);
+  if (detached) f->done.word.store(kDetached, std::memory_order_relaxed);
+  Worker* const w = current_worker();
+  if (w != nullptr && w->rt == &rt && enter(*w)) {
+    Server& s = *w->server;
+    f->id = rt.next_fiber_id(s);
+    count_here(s.counters.fibers_started);
+    push_fresh(s, f);
+    leave(*w);
+  } else {
+    f->id = rt.next_fiber_id();
+    count_anywhere(rt.shared_counters().fibers_started);
+    rt.inject_from_outside(f);
+  }
+}
+
+void keep_current_exception(FiberCore* self) noexcept { self->error = std::current_exception(); }
+
+std::stop_token stop_token_of(FiberCore* self) { return stop_token(*self); }
+
+}  // namespace umcg::inline v0::internal

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/fiber/stop_state.h"
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "runtime/context/thread_state.h"
+#include "runtime/runtime_core.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+constexpr std::uintptr_t kStopRequested = 1;
+
+std::stop_source* source_in(std::uintptr_t word) noexcept {
+  return reinterpret_cast<std::stop_source*>(word & ~kStopRequested);
+}
+
+// Runs callbacks, in which the current fiber must not suspend.
+void ask(std::stop_source source) {
+  FiberCore* const self = current_fiber();
+  if (self != nullptr) ++self->no_suspend;
+  source.request_stop();
+  if (self != nullptr) --self->no_suspend;
+}
+
+}  // namespace
+
+bool request_stop(FiberCore& f) {
+  const std::uintptr_t before = f.stop.fetch_or(kStopRequested, std::memory_order_seq_cst);
+  if ((before & kStopRequested) != 0) return false;
+  if (std::stop_source* source = source_in(before)) ask(*source);
+  return true;
+}
+
+std::stop_token stop_token(FiberCore& f) {
+  std::uintptr_t word = f.stop.load(std::memory_order_acquire);
+  if (std::stop_source* source = source_in(word)) return source->get_token();
+  auto made = std::make_unique<std::stop_source>();
+  std::uintptr_t wanted;
+  do {
+    if (std::stop_source* source = source_in(word)) return source->get_token();
+    wanted = word | reinterpret_cast<std::uintptr_t>(made.get());
+  } while (!f.stop.compare_exchange_weak(word, wanted, std::memory_order_seq_cst));
+  std::stop_source* const source = made.release();
+  if ((wanted & kStopRequested) != 0 || f.rt->stop_requested()) ask(*source);
+  return source->get_token();
+}
+
+void request_stop_of_all(RuntimeCore& rt) {
+  std::vector<std::stop_source> sources;
+  {
+    // Sources are freed under this lock, so what is copied here is alive.
+    std::lock_guard lock(rt.stop_lock());
+    rt.fibers().for_each([&](FiberCore& f) {
+      if (std::stop_source* source = source_in(f.stop.load(std::memory_order_seq_cst))) {
+        sources.push_back(*source);
+      }
+    });
+  }
+  for (std::stop_source& source : sources) ask(source);
+}
+
+void free_stop_state(FiberCore& f) noexcept {
+  const std::uintptr_t word = f.stop.load(std::memory_order_relaxed);
+  if (word == 0) return;
+  if (source_in(word) == nullptr) {
+    f.stop.store(0, std::memory_order_relaxed);
+    return;
+  }
+  std::lock_guard lock(f.rt->stop_lock());
+  delete source_in(word);
+  f.stop.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace umcg::inline v0::internal

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "umcg/this_fiber.h"
+
+#include <sched.h>
+
+#include "runtime/base/report.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/fiber/fiber_core.h"
+#include "runtime/fiber/stop_state.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/sync/wait_queue.h"
+
+namespace umcg::inline v0::this_fiber {
+
+using namespace internal;
+
+bool in_fiber() noexcept { return current_fiber() != nullptr; }
+
+FiberId get_id() noexcept {
+  const FiberCore* const f = current_fiber();
+  return f != nullptr ? FiberId(f->id) : FiberId();
+}
+
+std::string_view get_name() noexcept {
+  const FiberCore* const f = current_fiber();
+  return f != nullptr && f->name != nullptr ? f->name : "";
+}
+
+std::stop_token get_stop_token() {
+  FiberCore* const f = current_fiber();
+  return f != nullptr ? stop_token(*f) : std::stop_token();
+}
+
+void yield() {
+  if (current_fiber() != nullptr) {
+    yield_current();
+  } else {
+    ::sched_yield();
+  }
+}
+
+WaitStatus sleep_until(Deadline deadline, std::stop_token stop) {
+  if (const WaitStatus early = refuse_early(&stop, deadline); early != WaitStatus::kReady) {
+    return early;
+  }
+  Waiter waiter;  // in no queue: only the deadline or a stop can end it
+  return to_status(waiter.wait(&stop, deadline));
+}
+
+ThreadPin::ThreadPin() noexcept {
+  if (FiberCore* f = current_fiber()) ++f->pins;
+}
+
+ThreadPin::~ThreadPin() {
+  FiberCore* const f = current_fiber();
+  // A wait under the pin may have cost the thread its server; now the fiber can go where one is.
+  if (f != nullptr && --f->pins == 0) regain_server();
+}
+
+}  // namespace umcg::inline v0::this_fiber

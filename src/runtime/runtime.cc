@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "umcg/runtime.h"
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "runtime/base/report.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/cpu_count.h"
+#include "runtime/runtime_core.h"
+
+namespace umcg::inline v0 {
+
+using namespace internal;
+
+namespace {
+
+Handoff forced_handoff(Handoff otherwise) {
+  const char* const text = std::getenv("UMCG_HANDOFF");
+  if (text == nullptr || *text == '\0') return otherwise;
+  const std::string_view value = text;
+  if (value == "auto") return Handoff::kAuto;
+  if (value == "off") return Handoff::kOff;
+  if (value == "chaos") return Handoff::kChaos;
+  throw std::invalid_argument("UMCG_HANDOFF is \"" + std::string(value) +
+                              "\", not one of auto, off, chaos");
+}
+
+void require(bool holds, const char* rule) {
+  if (!holds) throw std::invalid_argument(std::string("umcg::RuntimeOptions: ") + rule);
+}
+
+RuntimeOptions complete_options(RuntimeOptions o) {
+  require(o.servers >= 0 && o.servers <= static_cast<int>(IdleSet::kMaxServers),
+          "servers must be between 0 and 256");
+  require(o.stack_size >= StackPool::kMinSize && o.stack_size <= StackPool::kMaxSize,
+          "stack_size must be between 16 KiB and 1 GiB");
+  if (o.servers == 0) o.servers = usable_cpus();
+  if (o.max_workers == 0) o.max_workers = std::max(default_max_workers(), 2 * o.servers);
+  require(o.max_workers >= o.servers, "max_workers must not be less than servers");
+  o.handoff = forced_handoff(o.handoff);
+  return o;
+}
+
+void end(RuntimeCore* core) {
+  if (core->shut_down()) delete core;
+}
+
+}  // namespace
+
+RuntimeCore& RuntimeCore::of(Runtime& rt) noexcept { return *rt.core_; }
+
+Runtime::Runtime() : Runtime(Options()) {}
+
+Runtime::Runtime(Options options)
+    : core_(new RuntimeCore(*this, complete_options(std::move(options))), end) {}
+
+Runtime::~Runtime() = default;
+
+bool Runtime::wait_idle(Deadline deadline) {
+  if (const FiberCore* f = current_fiber(); f != nullptr && f->rt == core_.get()) {
+    die("Runtime::wait_idle() on one of its own fibers would wait for itself");
+  }
+  return core_->wait_idle(deadline);
+}
+
+bool Runtime::request_stop() { return core_->request_stop(); }
+
+Stats Runtime::stats() const { return core_->stats(); }
+
+Runtime& Runtime::current() {
+  if (Runtime* rt = try_current()) return *rt;
+  die("Runtime::current() where there is no runtime: not on a fiber, and none was entered");
+}
+
+Runtime* Runtime::try_current() noexcept {
+  if (Worker* w = current_worker()) return &w->rt->handle();
+  return entered_runtime();
+}
+
+Runtime::Enter::Enter(Runtime* rt) noexcept : previous_(entered_runtime()) {
+  set_entered_runtime(rt);
+}
+
+Runtime::Enter::~Enter() { set_entered_runtime(previous_); }
+
+}  // namespace umcg::inline v0

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/runtime_core.h"
+
+#include <sys/mman.h>
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/report.h"
+#include "runtime/cpu_count.h"
+#include "runtime/fiber/stop_state.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/server_word.h"
+#include "runtime/stack/overflow.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+constexpr std::uint64_t kNotForked = 0x756d6367;
+constexpr std::uint64_t kIdBlock = 1 << 16;
+
+std::atomic<std::uint64_t> g_next_id{1};  // over all runtimes of the process
+std::atomic<bool> g_exiting{false};
+
+}  // namespace
+
+struct RuntimeCore::WipedOnFork {
+  std::atomic<std::uint64_t> mark;
+  struct alignas(64) Word {
+    std::atomic<std::uint64_t> word;
+  } words[IdleSet::kMaxServers];
+
+  static WipedOnFork* make() {
+    void* memory = ::mmap(nullptr, sizeof(WipedOnFork), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    ::madvise(memory, sizeof(WipedOnFork), MADV_WIPEONFORK);
+    auto* const made = ::new (memory) WipedOnFork;
+    made->mark.store(kNotForked, std::memory_order_relaxed);
+    return made;
+  }
+};
+
+std::atomic<std::uint64_t>& RuntimeCore::no_server_word() noexcept {
+  static constinit std::atomic<std::uint64_t> none{0};
+  return none;
+}
+
+RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
+    : handle_(handle),
+      options_(std::move(options)),
+      server_count_(static_cast<std::size_t>(options_.servers)),
+      wiped_(WipedOnFork::make()),
+      servers_(std::make_unique<Server[]>(server_count_)),
+      idle_(static_cast<std::uint32_t>(server_count_)),
+      stacks_(options_.stack_size, fiber_loop),
+      workers_(*this, static_cast<std::uint32_t>(options_.max_workers)),
+      monitor_(*this) {
+  install_overflow_handler();
+  const std::vector<int> cpus = affinity_cpus();
+  for (std::size_t i = 0; i < server_count_; ++i) {
+    Server& s = servers_[i];
+    s.rt = this;
+    s.index = static_cast<std::uint32_t>(i);
+    s.word = &wiped_->words[i].word;
+    s.random = static_cast<std::uint32_t>(i) * 2654435761u + 1;
+    if (options_.pin_servers) s.cpu = cpus[i % cpus.size()];
+  }
+  try {
+    start_servers();
+    monitor_.start();
+  } catch (...) {
+    workers_.stop_and_join();
+    throw;
+  }
+}
+
+void RuntimeCore::start_servers() {
+  for (Server& s : servers()) {
+    Worker* const w = workers_.create();
+    if (w == nullptr) {
+      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
+                              "umcg::Runtime: no thread for a server");
+    }
+    s.holder.store(w, std::memory_order_release);
+    WorkerPool::assign(*w, s);
+  }
+}
+
+RuntimeCore::~RuntimeCore() {
+  for (Server& s : servers()) {
+    while (Stack* stack = s.stacks) {
+      s.stacks = stack->next;
+      stacks_.release(stack);
+    }
+  }
+  ::munmap(wiped_, sizeof *wiped_);
+}
+
+bool RuntimeCore::is_forked_child() const noexcept {
+  return wiped_->mark.load(std::memory_order_relaxed) != kNotForked;
+}
+
+void RuntimeCore::check_not_forked() const noexcept {
+  if (is_forked_child()) die("a runtime was used in a forked child; it may only exec or _exit");
+}
+
+void RuntimeCore::inject(FiberCore* f) noexcept {
+  count_anywhere(shared_counters_.injected);
+  inject_.push(f);
+  if (idle_.worth_waking()) wake_one_server(*this);
+}
+
+void RuntimeCore::inject_from_outside(FiberCore* f) noexcept {
+  check_not_forked();
+  guests_.fetch_add(1, std::memory_order_acquire);
+  inject(f);
+  guests_.fetch_sub(1, std::memory_order_release);  // the last touch
+}
+
+std::int64_t RuntimeCore::earliest_deadline() const noexcept {
+  std::int64_t earliest = kNeverNs;
+  for (const Server& s : servers()) earliest = std::min(earliest, s.timers.earliest());
+  return earliest;
+}
+
+std::uint64_t RuntimeCore::next_fiber_id(Server& s) noexcept {
+  if (s.next_id == s.end_of_ids) {
+    s.next_id = g_next_id.fetch_add(kIdBlock, std::memory_order_relaxed);
+    s.end_of_ids = s.next_id + kIdBlock;
+  }
+  return s.next_id++;
+}
+
+std::uint64_t RuntimeCore::next_fiber_id() noexcept {
+  return g_next_id.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint64_t RuntimeCore::live_fibers() const noexcept {
+  // Ends before starts: every start that an end in the first sum follows is then in the second.
+  std::uint64_t finished = shared_counters_.fibers_finished.load(std::memory_order_seq_cst);
+  for (const Server& s : servers()) {
+    finished += s.counters.fibers_finished.load(std::memory_order_seq_cst);
+  }
+  std::uint64_t started = shared_counters_.fibers_started.load(std::memory_order_seq_cst);
+  for (const Server& s : servers()) {
+    started += s.counters.fibers_started.load(std::memory_order_seq_cst);
+  }
+  return started - finished;
+}
+
+void RuntimeCore::signal_if_idle() noexcept {
+  // Pairs with wait_idle(): it announces itself, then looks; we have counted, now look for it.
+  if (idle_waiters_.load(std::memory_order_seq_cst) != 0 && live_fibers() == 0) became_idle_.set();
+}
+
+bool RuntimeCore::wait_idle(Deadline deadline) {
+  idle_waiters_.fetch_add(1, std::memory_order_seq_cst);
+  bool idle;
+  for (;;) {
+    became_idle_.reset();
+    idle = live_fibers() == 0;
+    if (idle || became_idle_.wait(std::stop_token(), deadline) != WaitStatus::kReady) break;
+  }
+  idle_waiters_.fetch_sub(1, std::memory_order_seq_cst);
+  return idle || live_fibers() == 0;
+}
+
+bool RuntimeCore::request_stop() {
+  if (stop_.exchange(true, std::memory_order_seq_cst)) return false;
+  request_stop_of_all(*this);
+  return true;
+}
+
+void RuntimeCore::register_exit_handler() noexcept {
+  // A static runtime's own destructor was registered when its constructor returned, which is before
+  // it has fibers; so this handler runs earlier.
+  if (!exit_handler_.exchange(true, std::memory_order_relaxed)) {
+    std::atexit([] { g_exiting.store(true, std::memory_order_relaxed); });
+  }
+}
+
+bool RuntimeCore::shut_down() {
+  if (is_forked_child()) return false;
+  if (const FiberCore* f = current_fiber(); f != nullptr && f->rt == this) {
+    if (g_exiting.load(std::memory_order_relaxed)) return false;
+    die("~Runtime on its own fiber would wait for itself for ever");
+  }
+  (void)request_stop();
+  if (!wait_idle(std::chrono::seconds(5))) {
+    name_stragglers();
+    (void)wait_idle(Deadline::never());
+  }
+  monitor_.stop_and_join();
+  workers_.stop_and_join();
+  while (guests_.load(std::memory_order_acquire) != 0) {
+    constexpr timespec kNap{0, 50'000};
+    ::nanosleep(&kNap, nullptr);
+  }
+  return true;
+}
+
+void RuntimeCore::name_stragglers() const noexcept {
+  constexpr int kMost = 20;
+  warn("runtime \"%s\" has waited 5 s for its end; %llu fibers are left:", options_.name.c_str(),
+       static_cast<unsigned long long>(live_fibers()));
+  int named = 0;
+  fibers_.for_each([&](const FiberCore& f) {
+    const FiberState state = f.state.load(std::memory_order_relaxed);
+    if (state == FiberState::kFree || state == FiberState::kDone || ++named > kMost) return;
+    warn_of(f, "%s",
+            state == FiberState::kParked    ? "parked"
+            : state == FiberState::kRunning ? "running, or blocked in the kernel"
+                                            : "ready");
+  });
+  if (named > kMost) warn("and %d more", named - kMost);
+}
+
+void RuntimeCore::note_no_stack() noexcept {
+  if (!no_stack_reported_.exchange(true, std::memory_order_relaxed)) {
+    warn("runtime \"%s\": no memory for another stack; new fibers wait until others end",
+         options_.name.c_str());
+  }
+}
+
+void RuntimeCore::note_dropped_exception(const FiberCore& f) noexcept {
+  if (shared_counters_.dropped_exceptions.fetch_add(1, std::memory_order_relaxed) == 0) {
+    warn_of(f,
+            "threw an exception that its handle's destructor dropped (reported once, counted in "
+            "stats)");
+  }
+}
+
+}  // namespace umcg::inline v0::internal

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// runtime_core.h - RuntimeCore: what a Runtime is made of, and the start and end of it.
+//
+// Shutdown. ~Runtime asks all fibers to stop and waits until none is left. A fiber counts as live
+// from spawn() until its function has returned and its end is about to be published. Live fibers
+// are the difference of two sums of per-server counters; whoever may have made it zero looks
+// (signal_if_idle): a server that goes to sleep, and an overtaken worker that ends a fiber. Then
+// the workers are told to end, and joined. A plain thread may still be on its way out of
+// inject_from_outside(), having made the very last fiber ready: `guests_` counts those, and the end
+// waits for them too.
+#ifndef UMCG_RUNTIME_RUNTIME_CORE_H_
+#define UMCG_RUNTIME_RUNTIME_CORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+
+#include "runtime/base/brief_lock.h"
+#include "runtime/fiber/fiber_slab.h"
+#include "runtime/scheduler/counters.h"
+#include "runtime/scheduler/idle_set.h"
+#include "runtime/scheduler/inject_queue.h"
+#include "runtime/scheduler/monitor.h"
+#include "runtime/scheduler/server.h"
+#include "runtime/scheduler/worker_pool.h"
+#include "runtime/stack/stack_pool.h"
+#include "runtime/time/keeper.h"
+#include "umcg/event.h"
+#include "umcg/runtime.h"
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore {
+ public:
+  RuntimeCore(Runtime& handle, RuntimeOptions options);
+  ~RuntimeCore();
+  RuntimeCore(const RuntimeCore&) = delete;
+  RuntimeCore& operator=(const RuntimeCore&) = delete;
+
+  static RuntimeCore& of(Runtime& rt) noexcept;
+  Runtime& handle() noexcept { return handle_; }
+
+  // The parts.
+  const RuntimeOptions& options() const noexcept { return options_; }
+  std::span<Server> servers() noexcept { return {servers_.get(), server_count_}; }
+  std::span<const Server> servers() const noexcept { return {servers_.get(), server_count_}; }
+  InjectQueue& inject_queue() noexcept { return inject_; }
+  IdleSet& idle() noexcept { return idle_; }
+  Keeper& keeper() noexcept { return keeper_; }
+  FiberSlab& fibers() noexcept { return fibers_; }
+  StackPool& stacks() noexcept { return stacks_; }
+  WorkerPool& workers() noexcept { return workers_; }
+  Monitor& monitor() noexcept { return monitor_; }
+  Counters& shared_counters() noexcept { return shared_counters_; }
+  std::mutex& stop_lock() noexcept { return stop_lock_; }
+
+  // The word that a worker without a server looks at: never anybody's.
+  static std::atomic<std::uint64_t>& no_server_word() noexcept;
+
+  // Queues a ready fiber for any server. The first form by a worker of this runtime, which keeps
+  // the runtime alive; the second by anybody.
+  void inject(FiberCore* f) noexcept;
+  void inject_from_outside(FiberCore* f) noexcept;
+
+  std::int64_t earliest_deadline() const noexcept;
+
+  // Ids come in blocks, so that a spawn needs no shared counter.
+  std::uint64_t next_fiber_id(Server& s) noexcept;
+  std::uint64_t next_fiber_id() noexcept;
+
+  std::uint64_t live_fibers() const noexcept;
+  void signal_if_idle() noexcept;
+  bool wait_idle(Deadline deadline);
+
+  bool stop_requested() const noexcept { return stop_.load(std::memory_order_seq_cst); }
+  bool request_stop();
+
+  // The end; see above. False: this process is a forked child, or is in exit() on one of our own
+  // fibers, and the threads that would have to end do not exist or cannot.
+  bool shut_down();
+
+  bool is_forked_child() const noexcept;
+  void check_not_forked() const noexcept;
+  // Once the runtime has fibers: exit() on one of them must be told from a plain destruction there.
+  void register_exit_handler() noexcept;
+
+  void note_no_stack() noexcept;
+  void note_dropped_exception(const FiberCore& f) noexcept;
+  Stats stats() const;
+
+ private:
+  void start_servers();
+  void name_stragglers() const noexcept;
+
+  Runtime& handle_;
+  const RuntimeOptions options_;
+  const std::size_t server_count_;
+
+  // A page that a fork wipes: the servers' words, and a mark that tells whether it was wiped.
+  struct WipedOnFork;
+  WipedOnFork* const wiped_;
+
+  std::unique_ptr<Server[]> servers_;
+  InjectQueue inject_;
+  IdleSet idle_;
+  Keeper keeper_;
+  FiberSlab fibers_;
+  StackPool stacks_;
+  Counters shared_counters_;
+  WorkerPool workers_;
+  Monitor monitor_;
+
+  std::mutex stop_lock_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> exit_handler_{false};
+  std::atomic<bool> no_stack_reported_{false};
+  std::atomic<std::uint32_t> guests_{0};
+  std::atomic<std::uint32_t> idle_waiters_{0};
+  Event became_idle_;
+};
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_RUNTIME_CORE_H_

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/scheduler/handoff.h"
+
+#include "runtime/base/clock.h"
+#include "runtime/base/report.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/server_word.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+void lose_server(Worker& w) noexcept {
+  w.server = nullptr;
+  w.word = &RuntimeCore::no_server_word();
+  w.in_rt.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+bool enter_slow(Worker& w) noexcept {
+  if (w.server != nullptr) {
+    std::uint64_t word = w.word->load(std::memory_order_acquire);
+    while (word != 0 && worker_of(word) == w.index) {
+      // A proposal, which must fail now that we run, or our own offer, which we take back.
+      if (word == w.held || w.word->compare_exchange_weak(word, w.held, std::memory_order_acq_rel,
+                                                          std::memory_order_acquire)) {
+        return true;
+      }
+    }
+    if (w.rt->is_forked_child())
+      die("a runtime was used in a forked child; it may only exec or _exit");
+  }
+  lose_server(w);
+  return false;
+}
+
+bool give_server_away(Worker& w) noexcept {
+  Server& s = *w.server;
+  Worker* const next = w.rt->workers().take_for(s);
+  if (next == nullptr) return false;
+  lose_server(w);
+  WorkerPool::assign(*next, s);
+  return true;
+}
+
+bool hand_over_now(Worker& w) noexcept {
+  if (!enter(w)) return true;
+  if (give_server_away(w)) return true;
+  // The last idle worker is gone: make one. Not inside the runtime, since making a thread blocks.
+  w.in_rt.store(0, std::memory_order_release);
+  if (Worker* made = w.rt->workers().create()) w.rt->workers().put_back(*made);
+  if (!enter(w)) return true;
+  if (give_server_away(w)) return true;
+  w.in_rt.store(0, std::memory_order_release);
+  count_anywhere(w.rt->shared_counters().handoffs_refused);
+  return false;
+}
+
+void hand_over_for_pin(Worker& w) noexcept {
+  if (w.server == nullptr) return;
+  if (hand_over_now(w)) count_anywhere(w.rt->shared_counters().handoffs_pin);
+}
+
+// Once in a while, from a seed: as if the worker had blocked just after it left the runtime.
+void chaos_at_leave(Worker& w) noexcept {
+  constexpr std::uint32_t kOneIn = 16;
+  w.chaos_state ^= w.chaos_state << 13;
+  w.chaos_state ^= w.chaos_state >> 17;
+  w.chaos_state ^= w.chaos_state << 5;
+  if (w.chaos_state % kOneIn != 0 || w.server == nullptr) return;
+  RuntimeCore& rt = *w.rt;
+  count_anywhere(give_server_away(w) ? rt.shared_counters().handoffs_chaos
+                                     : rt.shared_counters().handoffs_refused);
+}
+
+bool try_claim(Worker& claimer, Server& server) noexcept {
+  RuntimeCore& rt = *server.rt;
+  std::uint64_t word = server.word->load(std::memory_order_acquire);
+  const std::uint64_t mine = word_of(claimer);
+  if ((word & kOffered) != 0) {
+    // Acquire pairs with the release by which begin_blocking() made the offer.
+    if (!server.word->compare_exchange_strong(word, mine, std::memory_order_acq_rel)) return false;
+    count_anywhere(rt.shared_counters().handoffs_hint);
+    return true;
+  }
+  if (word == 0 || (word & kWordFlags) != 0) return false;
+  Worker& owner = rt.workers().at(worker_of(word));
+  const std::int64_t before = clock_ns(owner.cpu_clock);
+  const std::uint64_t proposed = word | kProposed;
+  if (!server.word->compare_exchange_strong(word, proposed, std::memory_order_acq_rel))
+    return false;
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the owner's context switch
+  const bool stood_still = clock_ns(owner.cpu_clock) == before;
+  const bool outside = owner.in_rt.load(std::memory_order_seq_cst) == 0;
+  std::uint64_t expected = proposed;
+  if (stood_still && outside) {
+    if (server.word->compare_exchange_strong(expected, mine, std::memory_order_acq_rel)) {
+      count_anywhere(rt.shared_counters().handoffs_detected);
+      return true;
+    }
+  } else {
+    // Lost only to the owner, which has settled it the same way.
+    (void)server.word->compare_exchange_strong(expected, word, std::memory_order_acq_rel);
+  }
+  count_anywhere(rt.shared_counters().claims_failed);
+  return false;
+}
+
+}  // namespace umcg::inline v0::internal

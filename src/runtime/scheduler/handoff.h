@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// handoff.h - a server passes from one worker to another. The word's protocol is in server_word.h.
+//
+// Given away: the holder, inside the runtime, writes the new holder's name and wakes it (assign).
+// Used by blocking_now(), by waits under a ThreadPin and by chaos. Claimed: an idle worker takes
+// the server of one that does not give it (try_claim). Used for offers of blocking() and for
+// workers seen to block. Either way what belonged to the old holder is published by a release store
+// or a context switch, and the old holder learns of it at its next Enter, or knows. A worker
+// without a server is "overtaken": it runs its fiber's user code on, acts as a plain thread in
+// functions that never suspend, and in one that may it queues its fiber and goes back to the pool.
+#ifndef UMCG_RUNTIME_SCHEDULER_HANDOFF_H_
+#define UMCG_RUNTIME_SCHEDULER_HANDOFF_H_
+
+namespace umcg::inline v0::internal {
+
+struct Server;
+struct Worker;
+
+// The holder, inside the runtime. Gives its server to an idle worker and ends the Enter. False,
+// with nothing changed, if there is no idle worker.
+bool give_server_away(Worker& w) noexcept;
+
+// Outside the runtime, on a worker that is about to block its thread with a pinned fiber.
+void hand_over_for_pin(Worker& w) noexcept;
+
+// Outside the runtime. Makes a worker if none is idle, then gives the server away. False if the
+// bound or the system refuses; the worker keeps its server then.
+bool hand_over_now(Worker& w) noexcept;
+
+// By an idle worker. True: it holds the server, but has not attached to it yet.
+bool try_claim(Worker& claimer, Server& server) noexcept;
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_HANDOFF_H_

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// idle.cc - a server with nothing to do: search, sleep, be woken. The protocol is in idle_set.h.
+//
+// Deadlines. One sleeping server, the keeper, sleeps only until the earliest deadline of all heaps;
+// the others sleep until they are woken. Who goes to sleep with an earlier deadline in sight than
+// the present keeper's becomes the keeper; the old one wakes once for nothing. A deadline set while
+// all sleep is set by nobody but an overtaken worker, which wakes a server. If the keeper goes to
+// work, servers that run look at their own heaps, and the monitor at all of them.
+#include "runtime/base/brief_lock.h"
+#include "runtime/base/clock.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/server_word.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+constexpr int kSearchRounds = kSpinTries;
+constexpr int kPausesPerRound = 8;
+
+FiberCore* steal_from(Server& thief, Server& victim) noexcept {
+  FiberCore* f = victim.ready.steal_into(thief.ready);
+  if (f == nullptr) f = victim.fresh.steal();
+  if (f != nullptr) count_here(thief.counters.steals);
+  return f;
+}
+
+FiberCore* steal_any(Server& s) noexcept {
+  const auto servers = s.rt->servers();
+  const std::size_t n = servers.size();
+  const std::size_t start = s.next_random() % n;
+  for (std::size_t i = 0; i < n; ++i) {
+    Server& victim = servers[(start + i) % n];
+    if (&victim == &s) continue;
+    if (FiberCore* f = steal_from(s, victim)) return f;
+  }
+  return nullptr;
+}
+
+bool work_in_sight(RuntimeCore& rt) noexcept {
+  if (rt.inject_queue().size() != 0) return true;
+  for (Server& s : rt.servers()) {
+    if (!s.looks_empty()) return true;
+  }
+  return false;
+}
+
+FiberCore* look_here(Server& s) noexcept {
+  fire_due_timers(s);
+  return pick_next(s, Picking::kPark);
+}
+
+// Looks around for a while. The server is counted as searching.
+FiberCore* search(Server& s) noexcept {
+  for (int round = 0; round < kSearchRounds; ++round) {
+    if (s.rt->servers().size() > 1) {
+      if (FiberCore* f = steal_any(s)) return f;
+    }
+    if (s.rt->inject_queue().size_hint() != 0) {
+      if (FiberCore* f = pick_next(s, Picking::kPark)) return f;
+    }
+    for (int i = 0; i < kPausesPerRound; ++i) cpu_relax();
+  }
+  return nullptr;
+}
+
+// Sleeps until the server's idle bit has been cleared, by a waker or, at a deadline, by ourselves.
+// True: by a waker, who has counted us as searching.
+bool sleep(Worker& w, Server& s) noexcept {
+  RuntimeCore& rt = *w.rt;
+  count_here(s.counters.server_sleeps);
+  const std::int64_t deadline = rt.keeper().volunteer(rt.earliest_deadline());
+  bool woken = true;
+  while (rt.idle().is_idle(s.index)) {
+    if (rt.workers().stopping() || (shim::wait(*w.task, deadline) != 0 && now_ns() >= deadline)) {
+      woken = !rt.idle().withdraw(s.index);
+      break;
+    }
+  }
+  rt.keeper().resign(deadline);
+  rt.monitor().note_activity();
+  return woken;
+}
+
+// Found something: if nobody searches any more, somebody else should, for there may be more.
+void leave_search(RuntimeCore& rt) noexcept {
+  if (rt.idle().end_search() && rt.idle().any()) wake_one_server(rt);
+}
+
+}  // namespace
+
+void wake_one_server(RuntimeCore& rt) noexcept {
+  IdleSet& idle = rt.idle();
+  while (idle.any() && idle.begin_search_if_none()) {
+    if (const int n = idle.take_one(); n >= 0) {
+      Server& s = rt.servers()[static_cast<std::size_t>(n)];
+      count_anywhere(rt.shared_counters().server_wakes);
+      (void)shim::wake(*s.holder.load(std::memory_order_acquire)->task);
+      return;
+    }
+    idle.end_search();
+    // Somebody may have gone idle, and somebody else queued work, while we counted as searching.
+  }
+}
+
+FiberCore* find_work(Worker& w) noexcept {
+  RuntimeCore& rt = *w.rt;
+  Server& s = *w.server;
+  bool searching = false;
+  for (;;) {
+    FiberCore* f = look_here(s);
+    if (f == nullptr) {
+      if (!searching) rt.idle().begin_search();
+      searching = true;
+      f = search(s);
+    }
+    if (f != nullptr) {
+      if (searching) leave_search(rt);
+      return f;
+    }
+    rt.idle().publish(s.index);
+    rt.idle().end_search();
+    searching = false;
+    rt.signal_if_idle();
+    const bool must_not_sleep = work_in_sight(rt) || rt.workers().stopping();
+    searching = must_not_sleep ? !rt.idle().withdraw(s.index) : sleep(w, s);
+    if (rt.workers().stopping()) {
+      if (searching) rt.idle().end_search();
+      return nullptr;
+    }
+  }
+}
+
+}  // namespace umcg::inline v0::internal

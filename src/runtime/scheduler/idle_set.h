@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// idle_set.h - IdleSet: which servers sleep, and how many look for work. Waking is decided here.
+//
+// The protocol of idle servers. Its danger is the lost wake-up: work is queued, nobody looks.
+//   submit   make the fiber visible in a queue (seq_cst store); read `searching` and the idle bits
+//            (seq_cst): nobody searches and somebody sleeps -> wake one, who searches from then on
+//   sleep    set the idle bit; searching - 1; look at all queues once more (all seq_cst); then
+//   sleep
+// Either the submitter's store precedes the sleeper's last look, and the sleeper finds the fiber,
+// or the last look precedes the store, then so do the sleeper's bit and its decrement, and the
+// submitter sees them. While somebody searches no one is woken: a searcher that finds something and
+// was the last one wakes the next (leave_search in idle.cc), so wake-ups spread without a herd. An
+// idle bit is cleared by exactly one: the waker, or its owner. Who clears it owns the wake-up.
+//
+// Rejected: waking somebody at each submit (a futex call each: rivals lose 20 to 75 % to it); a
+// count of idle servers beside the bits (two truths that can disagree); a lock around both.
+#ifndef UMCG_RUNTIME_SCHEDULER_IDLE_SET_H_
+#define UMCG_RUNTIME_SCHEDULER_IDLE_SET_H_
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+namespace umcg::inline v0::internal {
+
+class IdleSet {
+ public:
+  static constexpr std::uint32_t kMaxServers = 256;
+
+  explicit IdleSet(std::uint32_t servers) noexcept : words_((servers + 63) / 64) {}
+
+  void begin_search() noexcept { searching_.fetch_add(1, std::memory_order_seq_cst); }
+  // True if the caller was the last one.
+  bool end_search() noexcept { return searching_.fetch_sub(1, std::memory_order_seq_cst) == 1; }
+  // For a waker: counts itself in for the server it is about to wake, unless somebody searches.
+  bool begin_search_if_none() noexcept {
+    std::uint32_t none = 0;
+    return searching_.compare_exchange_strong(none, 1, std::memory_order_seq_cst);
+  }
+
+  bool worth_waking() const noexcept {
+    return searching_.load(std::memory_order_seq_cst) == 0 && any();
+  }
+  bool any() const noexcept {
+    for (std::uint32_t i = 0; i < words_; ++i) {
+      if (idle_[i].load(std::memory_order_seq_cst) != 0) return true;
+    }
+    return false;
+  }
+  std::uint32_t count() const noexcept {
+    int n = 0;
+    for (std::uint32_t i = 0; i < words_; ++i) n += std::popcount(idle_[i].load());
+    return static_cast<std::uint32_t>(n);
+  }
+
+  void publish(std::uint32_t server) noexcept {
+    idle_[server / 64].fetch_or(bit(server), std::memory_order_seq_cst);
+  }
+  bool is_idle(std::uint32_t server) const noexcept {
+    return (idle_[server / 64].load(std::memory_order_seq_cst) & bit(server)) != 0;
+  }
+  // True if the caller cleared the bit.
+  bool withdraw(std::uint32_t server) noexcept {
+    return (idle_[server / 64].fetch_and(~bit(server), std::memory_order_seq_cst) & bit(server)) !=
+           0;
+  }
+  // Clears one server's bit and returns its index; -1 if all are busy.
+  int take_one() noexcept {
+    for (std::uint32_t i = 0; i < words_; ++i) {
+      std::uint64_t seen = idle_[i].load(std::memory_order_seq_cst);
+      while (seen != 0) {
+        const auto n = static_cast<std::uint32_t>(std::countr_zero(seen)) + i * 64;
+        if (withdraw(n)) return static_cast<int>(n);
+        seen = idle_[i].load(std::memory_order_seq_cst);
+      }
+    }
+    return -1;
+  }
+
+ private:
+  static std::uint64_t bit(std::uint32_t server) noexcept {
+    return std::uint64_t{1} << (server % 64);
+  }
+
+  const std::uint32_t words_;
+  alignas(64) std::atomic<std::uint32_t> searching_{0};
+  std::atomic<std::uint64_t> idle_[kMaxServers / 64] = {};
+};
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_IDLE_SET_H_

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/scheduler/monitor.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <new>
+
+#include "kernel_shim/task.h"
+#include "runtime/base/clock.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/server_word.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+// How late a timer must be before the monitor fires it: its server may be just about to.
+constexpr std::int64_t kGrace = 200'000;
+
+}  // namespace
+
+Monitor::Monitor(RuntimeCore& rt)
+    : rt_(rt), seen_(std::make_unique<Seen[]>(rt.servers().size())), task_(shim::acquire_task()) {
+  if (task_ == nullptr) throw std::bad_alloc();
+}
+
+Monitor::~Monitor() { shim::release_task(task_); }
+
+void Monitor::start() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread_.native_handle(), (rt_.options().name.substr(0, 12) + "/m").c_str());
+}
+
+void Monitor::stop_and_join() noexcept {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order_seq_cst);
+  wake();
+  thread_.join();
+}
+
+void Monitor::wake() noexcept { (void)shim::wake(*task_); }
+
+void Monitor::run() noexcept {
+  std::int64_t period = kPeriod;
+  std::int64_t last_active = now_ns();
+  while (!stopping_.load(std::memory_order_seq_cst)) {
+    const bool useful = look_around();
+    const std::int64_t now = now_ns();
+    const bool all_idle = rt_.idle().count() == rt_.servers().size();
+    if (!all_idle) last_active = now;
+    if (now - last_active >= kLinger) {
+      rt_.stacks().trim();
+      sleep_until_active();
+      last_active = now_ns();
+      period = kPeriod;
+      continue;
+    }
+    period = useful ? kPeriod : std::min(period + period / 8, kLongPeriod);
+    const std::int64_t due = rt_.earliest_deadline();
+    const std::int64_t next =
+        due == kNeverNs || all_idle ? now + period : std::clamp(due + kGrace, now, now + period);
+    (void)shim::wait(*task_, std::max(next, now + kGrace));
+  }
+}
+
+void Monitor::sleep_until_active() noexcept {
+  asleep_.store(true, std::memory_order_seq_cst);
+  while (rt_.idle().count() == rt_.servers().size() && !stopping_.load(std::memory_order_seq_cst)) {
+    (void)shim::wait(*task_, kNeverNs);
+  }
+  asleep_.store(false, std::memory_order_seq_cst);
+}
+
+bool Monitor::look_around() noexcept {
+  bool useful = false;
+  for (Server& s : rt_.servers()) {
+    useful |= serve_timers(s);
+    useful |= serve_blocked(s, seen_[s.index]);
+  }
+  return useful;
+}
+
+bool Monitor::serve_timers(Server& s) noexcept {
+  const std::int64_t earliest = s.timers.earliest();
+  if (earliest == kNeverNs) return false;
+  const std::int64_t now = now_ns();
+  if (earliest + kGrace > now) return true;
+  std::uint64_t fired = 0;
+  FiberChain ready = s.timers.fire(now, &fired);
+  count_anywhere(rt_.shared_counters().timers_fired, fired);
+  while (FiberCore* f = ready.pop_front()) rt_.inject_from_outside(f);
+  return true;
+}
+
+bool Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
+  const std::uint64_t word = s.word->load(std::memory_order_acquire);
+  const Seen before = seen;
+  seen = {};
+  if (word == 0 || rt_.idle().is_idle(s.index)) return false;
+  // A worker that blocks with nothing behind it is no loss, until there is.
+  if (s.looks_empty() && rt_.inject_queue().size_hint() == 0) return false;
+  const bool offered = (word & kOffered) != 0;
+  if (!offered) {
+    if (rt_.options().handoff != Handoff::kAuto) return false;
+    Worker& holder = rt_.workers().at(worker_of(word));
+    seen = {word, clock_ns(holder.cpu_clock)};
+    const bool stands_still = before.word == word && before.clock == seen.clock;
+    if (!stands_still || holder.in_rt.load(std::memory_order_relaxed) != 0) return true;
+  }
+  Worker* claimer = rt_.workers().take_for(s);
+  if (claimer == nullptr) claimer = rt_.workers().create();
+  if (claimer == nullptr) {
+    count_anywhere(rt_.shared_counters().handoffs_refused);
+    return true;
+  }
+  WorkerPool::ask_to_claim(*claimer, s);
+  return true;
+}
+
+}  // namespace umcg::inline v0::internal

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// monitor.h - Monitor: one ordinary thread per runtime that catches what servers cannot see
+// themselves.
+//
+// It looks every kPeriod while a server works, and less and less often, down to every kLongPeriod,
+// while it finds nothing to do. When all servers have been idle for kLinger it sleeps until one
+// wakes. What it does: fires timers that are overdue because their server runs one fiber for long;
+// has a spare claim a server with queued work whose holder offers it (blocking.h) or is seen to
+// block: its CPU clock stands still from one look to the next while it is outside the runtime;
+// gives back memory of stacks that are not needed any more. It holds no server and takes no lock
+// that a worker could hold for long.
+#ifndef UMCG_RUNTIME_SCHEDULER_MONITOR_H_
+#define UMCG_RUNTIME_SCHEDULER_MONITOR_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+struct Server;
+namespace shim {
+struct Task;
+}
+
+class Monitor {
+ public:
+  static constexpr std::int64_t kPeriod = 1'000'000;
+  static constexpr std::int64_t kLongPeriod = 10'000'000;
+  static constexpr std::int64_t kLinger = 100'000'000;
+
+  explicit Monitor(RuntimeCore& rt);
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+
+  // Throws std::system_error if there is no thread to be had.
+  void start();
+  void stop_and_join() noexcept;
+
+  // By a server that leaves its sleep. Pairs with the seq_cst store and re-check in run(): either
+  // the monitor sees the server awake, or the server sees the monitor asleep.
+  void note_activity() noexcept {
+    if (asleep_.load(std::memory_order_seq_cst)) wake();
+  }
+
+ private:
+  // What the last look at a server showed.
+  struct Seen {
+    std::uint64_t word = 0;
+    std::int64_t clock = -1;
+  };
+
+  void run() noexcept;
+  void wake() noexcept;
+  bool look_around() noexcept;
+  bool serve_timers(Server& s) noexcept;
+  bool serve_blocked(Server& s, Seen& seen) noexcept;
+  void sleep_until_active() noexcept;
+
+  RuntimeCore& rt_;
+  std::unique_ptr<Seen[]> seen_;
+  shim::Task* task_ = nullptr;
+  std::atomic<bool> asleep_{false};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_MONITOR_H_

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// queues.cc - which fiber is next, and where a ready one goes.
+//
+// A server asks its own two queues first. Lest anything starve: every 61st time the shared queue
+// goes first, and every other such time the oldest new fiber; the clock is looked at every 32nd
+// time, and only if a timer is armed.
+#include <algorithm>
+
+#include "runtime/base/clock.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/scheduler.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+constexpr std::uint32_t kFairnessPeriod = 61;  // prime, so that it falls in step with nothing
+constexpr std::uint32_t kTimerPeriod = 32;
+constexpr std::size_t kInjectBatch = 64;
+
+FiberCore* take_injected(Server& s) noexcept {
+  RuntimeCore& rt = *s.rt;
+  const std::size_t size = rt.inject_queue().size_hint();
+  if (size == 0) return nullptr;
+  const std::size_t share = std::min(size / rt.servers().size() + 1, kInjectBatch);
+  FiberChain chain = rt.inject_queue().pop(share);
+  FiberCore* const first = chain.pop_front();
+  while (FiberCore* f = chain.pop_front()) {
+    if (!s.ready.push(f, std::memory_order_seq_cst)) {
+      chain.push_front(f);
+      rt.inject_queue().push(chain);
+      break;
+    }
+  }
+  return first;
+}
+
+FiberCore* pick_fairly(Server& s) noexcept {
+  if (FiberCore* f = take_injected(s)) return f;
+  return (s.tick / kFairnessPeriod) % 2 == 0 ? s.fresh.steal() : s.ready.pop();
+}
+
+void notify_work(RuntimeCore& rt) noexcept {
+  if (rt.idle().worth_waking()) wake_one_server(rt);
+}
+
+}  // namespace
+
+FiberCore* pick_next(Server& s, Picking picking) noexcept {
+  const std::uint32_t tick = ++s.tick;
+  if (tick % kTimerPeriod == 0) [[unlikely]] {
+    fire_due_timers(s);
+  }
+  if (tick % kFairnessPeriod == 0) [[unlikely]] {
+    if (FiberCore* f = pick_fairly(s)) return f;
+  }
+  FiberCore* f;
+  if (picking == Picking::kPark) {
+    f = s.ready.pop();
+    if (f == nullptr) f = s.fresh.pop();
+  } else {
+    f = s.fresh.pop();
+    if (f == nullptr) f = s.ready.pop();
+  }
+  return f != nullptr ? f : take_injected(s);
+}
+
+void push_ready(Server& s, FiberCore* fiber) noexcept {
+  if (!s.ready.push(fiber, std::memory_order_seq_cst)) {
+    FiberChain half = s.ready.take_half();
+    half.push_back(fiber);
+    count_here(s.counters.overflows);
+    s.rt->inject_queue().push(half);
+  }
+  notify_work(*s.rt);
+}
+
+void push_ready(Server& s, FiberChain chain) noexcept {
+  while (FiberCore* f = chain.pop_front()) push_ready(s, f);
+}
+
+void push_fresh(Server& s, FiberCore* fiber) noexcept {
+  if (!s.fresh.push(fiber)) {
+    FiberChain half = s.fresh.take_half();
+    half.push_back(fiber);
+    count_here(s.counters.overflows);
+    s.rt->inject_queue().push(half);
+  }
+  notify_work(*s.rt);
+}
+
+void fire_due_timers(Server& s) noexcept {
+  const std::int64_t earliest = s.timers.earliest_hint();
+  if (earliest == kNeverNs) return;
+  const std::int64_t now = now_ns();
+  if (earliest > now) return;
+  std::uint64_t fired = 0;
+  push_ready(s, s.timers.fire(now, &fired));
+  count_here(s.counters.timers_fired, fired);
+}
+
+}  // namespace umcg::inline v0::internal

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/scheduler/scheduler.h"
+
+#include <sched.h>
+
+#include "runtime/base/report.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/server_word.h"
+#include "runtime/sync/waiter.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+// Leaves the current fiber's stack for `next`. Comes back inside the runtime, maybe on another
+// worker.
+Worker& suspend(Worker& w, FiberCore& f, FiberCore* next, AfterSwitch after) noexcept {
+  // What belongs to the fiber but is kept per thread. The thread is left with nothing in flight.
+  const int error_number = *w.error_number;
+  const ExceptionState exceptions = *w.exceptions;
+  *w.exceptions = {};
+  Stack& self = *f.stack;
+  Context& to = destination(w, next);
+  w.after = after;
+  w.leaving = &self;
+  Worker& now = arrive(jump(self, to, &w, true), self);
+  *now.error_number = error_number;
+  *now.exceptions = exceptions;
+  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
+  return now;
+}
+
+// Enters the runtime with a server, whatever it takes.
+Worker& enter_or_migrate(FiberCore& f) noexcept {
+  Worker* const w = current_worker();
+  if (enter(*w)) return *w;
+  f.state.store(FiberState::kReady, std::memory_order_relaxed);
+  return suspend(*w, f, nullptr, {.what = AfterSwitch::What::kInject, .fiber = &f});
+}
+
+void after_switch(Worker& w) noexcept {
+  const AfterSwitch after = w.after;
+  w.after.what = AfterSwitch::What::kNothing;
+  switch (after.what) {
+    case AfterSwitch::What::kNothing:
+      return;
+    case AfterSwitch::What::kPark:
+      if (!after.waiter->settle_parked()) push_ready(*w.server, after.fiber);
+      return;
+    case AfterSwitch::What::kRequeue:
+      push_ready(*w.server, after.fiber);
+      return;
+    case AfterSwitch::What::kInject:
+      w.rt->inject(after.fiber);
+      return;
+    case AfterSwitch::What::kRelease:
+      keep_stack(w, after.stack);
+      return;
+  }
+}
+
+}  // namespace
+
+Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept {
+  Worker& w = *static_cast<Worker*>(from.data);
+  w.leaving->saved = from.fctx;
+  finish_switch(self);
+  after_switch(w);
+  return w;
+}
+
+Context& destination(Worker& w, FiberCore* next) noexcept {
+  if (next != nullptr && next->stack == nullptr) {
+    Server& s = *w.server;
+    next->stack = s.stacks;
+    if (next->stack == nullptr) {
+      // Out of warm stacks: the host may wait for memory, we may not.
+      w.rt->inject(next);
+      next = nullptr;
+    } else {
+      s.stacks = s.stacks->next;
+      --s.stack_count;
+    }
+  }
+  w.current = next;
+  return next != nullptr ? static_cast<Context&>(*next->stack) : w.host;
+}
+
+void park(Waiter& waiter) {
+  if (waiter.is_claimed()) {
+    waiter.note_claimed_open();
+    return;
+  }
+  FiberCore& f = *current_fiber();
+  Worker& w = enter_or_migrate(f);
+  Server& s = *w.server;
+  count_here(s.counters.parks);
+  f.state.store(FiberState::kParked, std::memory_order_relaxed);
+  FiberCore* const next = pick_next(s, Picking::kPark);
+  leave(suspend(w, f, next, {.what = AfterSwitch::What::kPark, .fiber = &f, .waiter = &waiter}));
+}
+
+void yield_current() {
+  FiberCore& f = *current_fiber();
+  if (f.no_suspend != 0) die("a stop callback must not suspend");
+  if (f.pins != 0) {
+    ::sched_yield();
+    return;
+  }
+  Worker& w = enter_or_migrate(f);
+  Server& s = *w.server;
+  FiberCore* const next = pick_next(s, Picking::kYield);
+  if (next == nullptr) {
+    leave(w);
+    return;
+  }
+  count_here(s.counters.yields);
+  f.state.store(FiberState::kReady, std::memory_order_relaxed);
+  leave(suspend(w, f, next, {.what = AfterSwitch::What::kRequeue, .fiber = &f}));
+}
+
+void regain_server() { leave(enter_or_migrate(*current_fiber())); }
+
+void make_ready(FiberCore* fiber) noexcept {
+  Worker* const w = current_worker();
+  if (w != nullptr && w->rt == fiber->rt && enter(*w)) {
+    push_ready(*w->server, fiber);
+    leave(*w);
+  } else {
+    fiber->rt->inject_from_outside(fiber);
+  }
+}
+
+void arm_timer(Timer& timer) noexcept {
+  Worker* const w = current_worker();
+  if (enter(*w)) {
+    w->server->timers.insert(timer);
+    leave(*w);
+    return;
+  }
+  // Overtaken: no server of ours will look, so one that sleeps must take note.
+  RuntimeCore& rt = *w->rt;
+  rt.servers()[0].timers.insert(timer);
+  wake_one_server(rt);
+}
+
+void keep_stack(Worker& w, Stack* stack) noexcept {
+  Server* const s = w.server;
+  if (s != nullptr && stack->pooled_class && s->stack_count < Server::kKeepStacks) {
+    stack->next = s->stacks;
+    s->stacks = stack;
+    ++s->stack_count;
+  } else {
+    w.rt->stacks().release(stack);
+  }
+}
+
+}  // namespace umcg::inline v0::internal

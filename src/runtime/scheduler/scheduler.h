@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// scheduler.h - what the rest of the runtime asks of the scheduler, and the steps it is made of.
+//
+// A fiber that parks switches straight to the next one: there is no scheduler context in between.
+//   - the next one is suspended: jump to its stack
+//   - it is new: jump to a warm stack of the server, in whose entry loop (fiber_loop.cc) it runs.
+//   When it
+//     ends and the next one is new too, that runs in the same loop with no switch at all
+//   - nothing is ready here: jump to the worker's own stack (host.cc), which steals, waits or goes
+//   idle
+// What must happen after the old context is saved is noted in Worker::after and done on the far
+// side.
+#ifndef UMCG_RUNTIME_SCHEDULER_SCHEDULER_H_
+#define UMCG_RUNTIME_SCHEDULER_SCHEDULER_H_
+
+#include <cstdint>
+
+#include "runtime/context/context.h"
+#include "runtime/fiber/fiber_slab.h"
+#include "runtime/scheduler/worker.h"
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+class Timer;
+class Waiter;
+struct Server;
+
+// --- from user code (outside the runtime) ---
+
+// Makes a parked fiber ready. Any thread; never suspends. On a worker of the fiber's runtime it
+// goes to that worker's server, else to the shared queue.
+void make_ready(FiberCore* fiber) noexcept;
+// The current fiber, unpinned, leaves its stack until the waiter is claimed.
+void park(Waiter& waiter);
+// The current fiber lets others go first.
+void yield_current();
+// Makes sure that the current fiber, unpinned, runs on a worker with a server.
+void regain_server();
+// Sees to it that the timer fires.
+void arm_timer(Timer& timer) noexcept;
+
+// --- inside the runtime, by the holder of the server ---
+
+// In which order the queues are asked.
+enum class Picking : std::uint8_t {
+  kPark,   // fibers that go on before new ones: a tree of fibers shrinks before it grows
+  kYield,  // new ones first: who yields wants to see others run
+};
+// The next fiber of this server, or null.
+FiberCore* pick_next(Server& s, Picking picking) noexcept;
+void push_ready(Server& s, FiberCore* fiber) noexcept;
+void push_ready(Server& s, FiberChain chain) noexcept;
+void push_fresh(Server& s, FiberCore* fiber) noexcept;
+void fire_due_timers(Server& s) noexcept;
+
+// Prepares the switch to `next` (null: the host) and says whose context to jump to.
+Context& destination(Worker& w, FiberCore* next) noexcept;
+// First thing on arrival at `self`.
+Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept;
+
+void keep_stack(Worker& w, Stack* stack) noexcept;
+
+// Entry point of every fiber stack.
+void fiber_loop(boost::context::detail::transfer_t from);
+// Runs the server's fibers until the worker has lost it or the runtime ends.
+void host_loop(Worker& w) noexcept;
+// Steals, waits, sleeps, until there is a fiber to run; null when the runtime ends. On the host.
+FiberCore* find_work(Worker& w) noexcept;
+
+// Wakes a sleeping server if work that was just queued may need one.
+void wake_one_server(RuntimeCore& rt) noexcept;
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_SCHEDULER_H_

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// server.h - Server: the right to use one CPU, with the queues and caches that go with it.
+//
+// Everything here that is not atomic belongs to the worker that holds the server, and passes on
+// with it (handoff.h).
+#ifndef UMCG_RUNTIME_SCHEDULER_SERVER_H_
+#define UMCG_RUNTIME_SCHEDULER_SERVER_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/fiber/fiber_slab.h"
+#include "runtime/scheduler/counters.h"
+#include "runtime/scheduler/ready_ring.h"
+#include "runtime/scheduler/spawn_deque.h"
+#include "runtime/stack/stack.h"
+#include "runtime/time/timer_heap.h"
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+struct Worker;
+
+struct alignas(128) Server {
+  static constexpr std::uint32_t kKeepStacks = 64;
+  static constexpr std::size_t kKeepFibers = 512;
+
+  RuntimeCore* rt = nullptr;
+  std::uint32_t index = 0;
+  int cpu = -1;  // to which workers tie themselves, or -1
+
+  // Who holds the server, and the state of a claim: see server_word.h. In memory that a fork wipes.
+  std::atomic<std::uint64_t>* word = nullptr;
+  // The holder. Written by it when it attaches; read by wakers and the monitor.
+  std::atomic<Worker*> holder{nullptr};
+  // An idle worker set aside to take over. Taken by exchange, set by CAS from null.
+  std::atomic<Worker*> spare{nullptr};
+
+  // The holder's.
+  std::uint32_t tick = 0;
+  std::uint32_t random = 1;
+  std::uint32_t stack_count = 0;
+  Stack* stacks = nullptr;  // warm, of the default size
+  FiberChain free_fibers;
+  std::uint64_t next_id = 0;
+  std::uint64_t end_of_ids = 0;
+
+  SpawnDeque fresh;
+  ReadyRing ready;
+  TimerHeap timers;
+  Counters counters;
+
+  bool looks_empty() const noexcept { return ready.looks_empty() && fresh.looks_empty(); }
+
+  std::uint32_t next_random() noexcept {  // xorshift32
+    random ^= random << 13;
+    random ^= random >> 17;
+    random ^= random << 5;
+    return random;
+  }
+};
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_SERVER_H_

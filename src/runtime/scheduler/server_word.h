@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// server_word.h - who holds a server: Enter, Leave, and the word that a claim changes.
+//
+// A worker may lose its server at any moment while it runs user code: when it blocks in the kernel,
+// another worker claims the server. It must not while it is inside the runtime, at work on the
+// server's queues. So each way into the runtime is Enter and each way out is Leave:
+//
+//   Enter   in_rt = 1 (plain store); compiler barrier; load the word: still ours?
+//   Leave   in_rt = 0 (plain store)
+//   Claim   c1 = the worker's CPU clock; does it look blocked?  CAS word: owned -> proposed;
+//           seq_cst fence; c2 = the clock;  c1 == c2 and in_rt == 0 ? CAS proposed -> mine
+//                                                                    : CAS proposed -> owned
+//
+// States of the word: owner << 8 | flags. 0 only in a forked child. kProposed: a claim is being
+// decided. kOffered: the owner is inside blocking(f) and has given leave to take the server without
+// a look.
+//
+// The race that matters: Enter's store and load may be reordered by the CPU (store buffer), so a
+// claimer could read in_rt == 0 while the owner read "owned". No fence stands in Enter; the proof
+// rests on the context switch. c1 == c2 means that the worker was off the CPU from before the CAS
+// until after the fence. The switch that took it off is a full barrier: if it had stored in_rt = 1
+// before, the claimer reads 1 and gives up. If it had not, then its store comes after it is
+// switched in again, and so does its load of the word, which then reads the claimer's CAS. The
+// argument is the same on arm64, where the kernel's switch has a full barrier too. A worker that
+// meets `proposed` in Enter is running, so that claim is bound to fail; it settles by CAS to
+// `owned`, exactly one of the two CASes wins, and the loser sees it.
+//
+// Rejected: a read-modify-write in Enter (4 ns twice per operation); "same CPU, so it cannot run"
+// (wrong under affinity changes and hotplug); state 'S' in /proc (also read of a thread at 99 %
+// CPU). TSan does not know of the kernel's barrier: its builds use read-modify-writes, which pair
+// with the claimer's acquire CAS.
+#ifndef UMCG_RUNTIME_SCHEDULER_SERVER_WORD_H_
+#define UMCG_RUNTIME_SCHEDULER_SERVER_WORD_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/base/sanitizers.h"
+#include "runtime/scheduler/worker.h"
+
+namespace umcg::inline v0::internal {
+
+inline constexpr std::uint64_t kProposed = 1;
+inline constexpr std::uint64_t kOffered = 2;
+inline constexpr std::uint64_t kWordFlags = 0xff;
+
+inline std::uint64_t word_of(const Worker& w) noexcept {
+  return (static_cast<std::uint64_t>(w.index) + 1) << 8;
+}
+// Meaningless for a word of 0.
+inline std::uint32_t worker_of(std::uint64_t word) noexcept {
+  return static_cast<std::uint32_t>(word >> 8) - 1;
+}
+
+bool enter_slow(Worker& w) noexcept;
+void chaos_at_leave(Worker& w) noexcept;
+
+// Every way into the runtime from user code. True: the worker holds its server, whose data it may
+// touch until leave(). False: it holds none, and acts as a plain thread; no leave() is owed.
+inline bool enter(Worker& w) noexcept {
+#if UMCG_TSAN
+  w.in_rt.exchange(1, std::memory_order_seq_cst);
+  const std::uint64_t word = w.word->load(std::memory_order_seq_cst);
+#else
+  w.in_rt.store(1, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  const std::uint64_t word = w.word->load(std::memory_order_relaxed);
+#endif
+  if (word == w.held) [[likely]] {
+    return true;
+  }
+  return enter_slow(w);
+}
+
+inline void leave(Worker& w) noexcept {
+  if (w.chaos) [[unlikely]] {
+    chaos_at_leave(w);
+  }
+#if UMCG_TSAN
+  w.word->fetch_or(0, std::memory_order_release);
+  w.in_rt.exchange(0, std::memory_order_seq_cst);
+#else
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  w.in_rt.store(0, std::memory_order_relaxed);
+#endif
+}
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_SERVER_WORD_H_

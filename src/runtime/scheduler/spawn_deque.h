@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// spawn_deque.h - SpawnDeque: fibers that have not begun yet. The owner takes the newest, thieves
+// the oldest.
+//
+// Newest first keeps a tree of fibers depth-first: as many stacks are live as the tree is deep, not
+// as it is wide. The oldest is the root of the largest subtree, so one steal keeps a thief busy for
+// long.
+//
+// It is the deque of Chase and Lev with a fixed array: [top, bottom). The owner writes slots and
+// `bottom`; `top` only grows, by CAS, by thieves and by the owner when it takes the last one.
+// The race that matters: owner and thief both want the last fiber. The owner lowers bottom, then
+// reads top; the thief reads top, then bottom. The four are seq_cst, so at least one sees the
+// other's move, and the CAS on top then decides between them. Orders: push's store of bottom is
+// seq_cst also because it publishes work (see idle.h); a thief's loads pair with it. The relaxed
+// loads are the owner's, of what it wrote itself.
+#ifndef UMCG_RUNTIME_SCHEDULER_SPAWN_DEQUE_H_
+#define UMCG_RUNTIME_SCHEDULER_SPAWN_DEQUE_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/fiber/fiber_slab.h"
+
+namespace umcg::inline v0::internal {
+
+template <std::int64_t kCapacity>
+class BasicSpawnDeque {
+  static_assert((kCapacity & (kCapacity - 1)) == 0);
+
+ public:
+  bool looks_empty() const noexcept {
+    return bottom_.load(std::memory_order_seq_cst) <= top_.load(std::memory_order_seq_cst);
+  }
+
+  // Owner. False when full.
+  bool push(FiberCore* f) noexcept {
+    const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
+    // Acquire pairs with the thief's CAS: a slot is refilled only after it was read.
+    const std::int64_t top = top_.load(std::memory_order_acquire);
+    if (bottom - top >= kCapacity) return false;
+    slot(bottom).store(f, std::memory_order_relaxed);
+    bottom_.store(bottom + 1, std::memory_order_seq_cst);
+    return true;
+  }
+
+  // Owner. The newest, or null.
+  FiberCore* pop() noexcept {
+    const std::int64_t bottom = bottom_.load(std::memory_order_relaxed) - 1;
+    // top only grows: once empty, it stays so until the owner pushes.
+    if (bottom < top_.load(std::memory_order_relaxed)) return nullptr;
+    bottom_.store(bottom, std::memory_order_seq_cst);
+    std::int64_t top = top_.load(std::memory_order_seq_cst);
+    FiberCore* f = nullptr;
+    if (top <= bottom) {
+      f = slot(bottom).load(std::memory_order_relaxed);
+      if (top < bottom) return f;
+      if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst)) f = nullptr;
+    }
+    bottom_.store(bottom + 1, std::memory_order_release);
+    return f;
+  }
+
+  // Anybody. The oldest, or null when there is none or another thief was faster.
+  FiberCore* steal() noexcept {
+    std::int64_t top = top_.load(std::memory_order_seq_cst);
+    if (top >= bottom_.load(std::memory_order_seq_cst)) return nullptr;
+    FiberCore* const f = slot(top).load(std::memory_order_relaxed);
+    return top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst) ? f : nullptr;
+  }
+
+  // Owner. Takes about half out, the older ones.
+  FiberChain take_half() noexcept {
+    FiberChain chain;
+    for (std::int64_t i = 0; i < kCapacity / 2; ++i) {
+      if (FiberCore* f = steal()) chain.push_back(f);
+    }
+    return chain;
+  }
+
+ private:
+  std::atomic<FiberCore*>& slot(std::int64_t i) noexcept {
+    return slots_[static_cast<std::uint64_t>(i) & (kCapacity - 1)];
+  }
+
+  alignas(64) std::atomic<std::int64_t> top_{0};
+  alignas(64) std::atomic<std::int64_t> bottom_{0};
+  std::atomic<FiberCore*> slots_[kCapacity] = {};
+};
+
+using SpawnDeque = BasicSpawnDeque<256>;
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_SPAWN_DEQUE_H_

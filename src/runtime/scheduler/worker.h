@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// worker.h - Worker: an OS thread that can hold a server and run its fibers.
+#ifndef UMCG_RUNTIME_SCHEDULER_WORKER_H_
+#define UMCG_RUNTIME_SCHEDULER_WORKER_H_
+
+#include <sys/types.h>
+#include <time.h>
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+
+#include "kernel_shim/task.h"
+#include "runtime/context/context.h"
+#include "runtime/context/thread_state.h"
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+class Waiter;
+struct FiberCore;
+struct Server;
+struct Stack;
+
+// What the far side of a switch does for the context that was left, once it is safe to resume it.
+struct AfterSwitch {
+  enum class What : std::uint8_t { kNothing, kPark, kRequeue, kInject, kRelease };
+  What what = What::kNothing;
+  FiberCore* fiber = nullptr;
+  Waiter* waiter = nullptr;  // kPark
+  Stack* stack = nullptr;    // kRelease
+};
+
+struct alignas(64) Worker {
+  // Written by this worker only, read by it, and (in_rt) by those who claim: see server_word.h.
+  std::atomic<std::uint64_t>* word = nullptr;  // of the server held, else of no server
+  std::uint64_t held = 0;                      // what *word reads while the server is ours
+  std::atomic<std::uint32_t> in_rt{0};
+  bool chaos = false;
+  std::uint32_t chaos_state = 1;
+
+  // This worker's alone.
+  FiberCore* current = nullptr;
+  Server* server = nullptr;
+  RuntimeCore* rt = nullptr;
+  Context* leaving = nullptr;
+  AfterSwitch after;
+  Context host;  // the thread's own stack
+  int* error_number = nullptr;
+  ExceptionState* exceptions = nullptr;
+  int pinned_cpu = -1;
+
+  // Constant once the thread runs.
+  std::uint32_t index = 0;
+  clockid_t cpu_clock = 0;
+  std::atomic<pid_t> tid{0};
+  shim::Task* task = nullptr;
+  std::thread thread;
+
+  // Orders to an idle worker. Written before it is woken, taken by exchange.
+  std::atomic<Server*> assigned{nullptr};      // this server is yours
+  std::atomic<Server*> claim_target{nullptr};  // try to claim this one
+
+  Worker* next_idle = nullptr;  // under the pool's lock
+};
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_WORKER_H_

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/scheduler/worker_pool.h"
+
+#include <new>
+#include <system_error>
+
+#include "kernel_shim/task.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/server.h"
+#include "runtime/scheduler/server_word.h"
+#include "runtime/scheduler/worker_thread.h"
+
+namespace umcg::inline v0::internal {
+
+WorkerPool::WorkerPool(RuntimeCore& rt, std::uint32_t max_workers)
+    : rt_(rt),
+      max_workers_(max_workers),
+      slots_(std::make_unique<std::atomic<Worker*>[]>(max_workers)) {}
+
+WorkerPool::~WorkerPool() {
+  for (std::uint64_t i = 0; i < count(); ++i) {
+    Worker* const w = slots_[i].load();
+    shim::release_task(w->task);
+    delete w;
+  }
+}
+
+Worker* WorkerPool::create() noexcept {
+  std::lock_guard lock(create_);
+  const auto index = static_cast<std::uint32_t>(count());
+  if (index >= max_workers_ || stopping()) return nullptr;
+  std::unique_ptr<Worker> w(new (std::nothrow) Worker);
+  if (w == nullptr) return nullptr;
+  w->task = shim::acquire_task();
+  if (w->task == nullptr) return nullptr;
+  w->rt = &rt_;
+  w->index = index;
+  try {
+    w->thread = std::thread(worker_thread, std::ref(*w));
+  } catch (const std::system_error&) {
+    shim::release_task(w->task);
+    return nullptr;
+  }
+  slots_[index].store(w.get(), std::memory_order_release);
+  count_.store(index + 1, std::memory_order_release);
+  return w.release();
+}
+
+Worker* WorkerPool::take_for(Server& server) noexcept {
+  if (Worker* w = server.spare.exchange(nullptr, std::memory_order_acq_rel)) return w;
+  std::lock_guard lock(lock_);
+  Worker* const w = idle_;
+  if (w != nullptr) idle_ = w->next_idle;
+  return w;
+}
+
+void WorkerPool::put_back(Worker& worker) noexcept {
+  for (Server& s : rt_.servers()) {
+    Worker* none = nullptr;
+    if (s.spare.load(std::memory_order_relaxed) == nullptr &&
+        s.spare.compare_exchange_strong(none, &worker, std::memory_order_acq_rel)) {
+      return;
+    }
+  }
+  std::lock_guard lock(lock_);
+  worker.next_idle = idle_;
+  idle_ = &worker;
+}
+
+void WorkerPool::replenish(Server& server) noexcept {
+  if (server.spare.load(std::memory_order_relaxed) != nullptr) return;
+  Worker* w = take_for(server);
+  if (w == nullptr) w = create();
+  if (w != nullptr) put_back(*w);
+}
+
+void WorkerPool::assign(Worker& worker, Server& server) noexcept {
+  // The release hands over all that belongs to the holder; it pairs with the acquire of the
+  // exchange in worker_thread().
+  server.word->store(word_of(worker), std::memory_order_release);
+  worker.assigned.store(&server, std::memory_order_release);
+  (void)shim::wake(*worker.task);
+}
+
+void WorkerPool::ask_to_claim(Worker& worker, Server& server) noexcept {
+  worker.claim_target.store(&server, std::memory_order_release);
+  (void)shim::wake(*worker.task);
+}
+
+void WorkerPool::stop_and_join() noexcept {
+  {
+    std::lock_guard lock(create_);  // nobody is created after this
+    stopping_.store(true, std::memory_order_seq_cst);
+  }
+  for (std::uint64_t i = 0; i < count(); ++i) (void)shim::wake(*slots_[i].load()->task);
+  for (std::uint64_t i = 0; i < count(); ++i) slots_[i].load()->thread.join();
+}
+
+}  // namespace umcg::inline v0::internal

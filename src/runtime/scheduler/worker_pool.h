@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// worker_pool.h - WorkerPool: all workers of a runtime, and those that hold no server.
+//
+// A worker without a server is a server's spare (Server::spare), on the idle list, or overtaken:
+// blocked in the kernel or in user code, with a fiber. It sleeps on its task until somebody gives
+// it an order (Worker::assigned, Worker::claim_target) or the runtime ends.
+#ifndef UMCG_RUNTIME_SCHEDULER_WORKER_POOL_H_
+#define UMCG_RUNTIME_SCHEDULER_WORKER_POOL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "runtime/base/brief_lock.h"
+#include "runtime/scheduler/worker.h"
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+struct Server;
+
+class WorkerPool {
+ public:
+  WorkerPool(RuntimeCore& rt, std::uint32_t max_workers);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // Starts a thread that waits for orders. Null if the bound or the system refuses. Blocks: outside
+  // the runtime's no-blocking sections only.
+  Worker* create() noexcept;
+
+  // Takes the server's spare, else an idle worker; null if there is none. Does not block.
+  Worker* take_for(Server& server) noexcept;
+  // Puts an idle worker back: spare of some server that has none, else on the idle list.
+  void put_back(Worker& worker) noexcept;
+  // Sees to it that the server has a spare, if one is to be had. Blocks.
+  void replenish(Server& server) noexcept;
+
+  // Hands the server to an idle worker, which thereby holds it.
+  static void assign(Worker& worker, Server& server) noexcept;
+  // Asks an idle worker to claim the server.
+  static void ask_to_claim(Worker& worker, Server& server) noexcept;
+
+  // The worker of an index that has been seen in a server's word.
+  Worker& at(std::uint32_t index) noexcept {
+    return *slots_[index].load(std::memory_order_acquire);
+  }
+  std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
+
+  // Ends and joins all threads. No fiber may be left.
+  void stop_and_join() noexcept;
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
+
+ private:
+  RuntimeCore& rt_;
+  const std::uint32_t max_workers_;
+  std::mutex create_;                              // one creation at a time
+  std::unique_ptr<std::atomic<Worker*>[]> slots_;  // written under create_, by index
+  std::atomic<std::uint64_t> count_{0};
+  std::atomic<bool> stopping_{false};
+  BriefLock lock_;
+  Worker* idle_ = nullptr;  // under lock_
+};
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_WORKER_POOL_H_

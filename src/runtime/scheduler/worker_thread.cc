@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/scheduler/worker_thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "runtime/base/clock.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/handoff.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/server_word.h"
+#include "runtime/stack/overflow.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+void set_up(Worker& w) noexcept {
+  set_current_worker(&w);
+  w.word = &RuntimeCore::no_server_word();
+  w.held = word_of(w);
+  w.chaos = w.rt->options().handoff == Handoff::kChaos;
+  w.chaos_state =
+      static_cast<std::uint32_t>(w.rt->options().chaos_seed * 2654435761u) + w.index + 1;
+  w.error_number = errno_location();
+  w.exceptions = exception_state();
+  w.host.describe_thread();
+  w.tid.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_relaxed);
+  pthread_getcpuclockid(pthread_self(), &w.cpu_clock);
+  const std::string name = w.rt->options().name.substr(0, 10) + "/" + std::to_string(w.index);
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+}
+
+void tie_to_cpu(Worker& w, int cpu) noexcept {
+  if (cpu < 0 || w.pinned_cpu == cpu) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  if (sched_setaffinity(0, sizeof set, &set) == 0) w.pinned_cpu = cpu;
+}
+
+void hold(Worker& w, Server& s) noexcept {
+  tie_to_cpu(w, s.cpu);
+  w.server = &s;
+  w.word = s.word;
+  s.holder.store(&w, std::memory_order_release);
+  if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
+  if (enter(w)) host_loop(w);
+}
+
+Server* next_order(Worker& w) noexcept {
+  if (Server* s = w.assigned.exchange(nullptr, std::memory_order_acquire)) return s;
+  Server* const target = w.claim_target.exchange(nullptr, std::memory_order_acquire);
+  if (target == nullptr) return nullptr;
+  if (try_claim(w, *target)) return target;
+  w.rt->workers().put_back(w);
+  return nullptr;
+}
+
+}  // namespace
+
+void worker_thread(Worker& w) {
+  set_up(w);
+  AlternateStack signal_stack;
+  WorkerPool& pool = w.rt->workers();
+  for (;;) {
+    if (Server* s = next_order(w)) {
+      hold(w, *s);
+      if (w.server != nullptr) return;  // the runtime ends
+      pool.put_back(w);
+    } else if (pool.stopping()) {
+      return;
+    } else {
+      (void)shim::wait(*w.task, kNeverNs);
+    }
+  }
+}
+
+}  // namespace umcg::inline v0::internal

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "umcg/stats.h"
+
+#include <sstream>
+
+#include "runtime/runtime_core.h"
+#include "runtime/stack/guard.h"
+
+namespace umcg::inline v0 {
+namespace internal {
+namespace {
+
+void add(Stats& sum, const Counters& part) noexcept {
+#define UMCG_ADD(name, description) sum.name += part.name.load(std::memory_order_relaxed);
+  UMCG_COUNTERS(UMCG_ADD)
+#undef UMCG_ADD
+}
+
+const char* handoff_name(Handoff h) noexcept {
+  switch (h) {
+    case Handoff::kAuto:
+      return "monitor";
+    case Handoff::kOff:
+      return "off";
+    case Handoff::kChaos:
+      return "chaos";
+  }
+  return "?";
+}
+
+}  // namespace
+
+Stats RuntimeCore::stats() const {
+  Stats s;
+  add(s, shared_counters_);
+  for (const Server& server : servers()) add(s, server.counters);
+  s.stack_trims += stacks_.trims();
+  s.servers = server_count_;
+  s.workers = s.workers_peak = workers_.count();
+  s.fibers_live = live_fibers();
+  s.stacks_mapped = stacks_.mapped();
+  s.stack_guard = guard_kind_name(guard_kind());
+  s.handoff = handoff_name(options_.handoff);
+  return s;
+}
+
+}  // namespace internal
+
+std::string Stats::to_string() const {
+  std::ostringstream out;
+#define UMCG_LINE(name, description) out << #name " " << name << "  # " description "\n";
+  UMCG_COUNTERS(UMCG_LINE)
+#undef UMCG_LINE
+  out << "servers " << servers << "\nworkers " << workers << "\nworkers_peak " << workers_peak
+      << "\nfibers_live " << fibers_live << "\nstacks_mapped " << stacks_mapped << "\nstack_guard "
+      << stack_guard << "\nhandoff " << handoff << "\n";
+  return out.str();
+}
+
+}  // namespace umcg::inline v0

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// owner_ = token of the owner + (somebody waits).
+//
+// States: 0 free; token: held; token | kWaiting: held, and unlock() must look at the queue;
+// kWaiting alone: free with waiters, one of whom has been woken to try.
+// Who writes: anybody by CAS from a free state (lock, try_lock) and the owner from token to 0
+// (unlock). The bit is set by a waiter under the queue's lock, and cleared under it by whoever
+// empties the queue. The race that matters: a waiter queues up while the owner unlocks. It sets the
+// bit by CAS, under the queue's lock, against a word that still names an owner; if the owner was
+// faster, the CAS fails and the waiter takes the lock. If the waiter was faster, the owner's CAS to
+// 0 fails and it goes to the queue. Fairness: a woken waiter competes with newcomers (no convoys:
+// the lock is not held while a wake-up is under way). If it loses, it goes to the head of the queue
+// and the next unlock hands the lock to it.
+//
+// Rejected: strict FIFO hand-over (each contended pass costs a switch); pure barging (starves).
+#include "umcg/mutex.h"
+
+#include "runtime/base/report.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/sync/wait_queue.h"
+
+namespace umcg::inline v0 {
+
+using namespace internal;
+
+namespace {
+
+constexpr std::uintptr_t kWaiting = 1;
+
+enum class Attempt : std::uint8_t { kTaken, kMustWait };
+
+// Takes the lock if it is free, else makes sure that the bit is set. Under the queue's lock.
+Attempt take_or_announce(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept {
+  std::uintptr_t seen = owner.load(std::memory_order_relaxed);
+  for (;;) {
+    const bool free = (seen & ~kWaiting) == 0;
+    if (!free && (seen & kWaiting) != 0) return Attempt::kMustWait;
+    // Acquire pairs with the release of unlock().
+    if (owner.compare_exchange_weak(seen, free ? seen | token : seen | kWaiting,
+                                    std::memory_order_acquire, std::memory_order_relaxed)) {
+      return free ? Attempt::kTaken : Attempt::kMustWait;
+    }
+  }
+}
+
+WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
+                     const std::stop_token* stop, Deadline deadline) {
+  const std::uintptr_t token = current_token();
+  if ((owner.load(std::memory_order_relaxed) & ~kWaiting) == token && deadline.is_never() &&
+      (stop == nullptr || !stop->stop_possible())) {
+    die("Mutex: lock() of a mutex that the caller holds already would wait for ever");
+  }
+  for (bool has_lost = false;; has_lost = true) {
+    Waiter waiter;
+    WaitNode node{.waiter = &waiter, .token = token, .amount = has_lost};
+    {
+      QueueLock lock(queue);
+      if (take_or_announce(owner, token) == Attempt::kTaken) return WaitStatus::kReady;
+      if (const WaitStatus early = refuse_early(stop, deadline); early != WaitStatus::kReady) {
+        if (lock.empty()) owner.fetch_and(~kWaiting, std::memory_order_relaxed);
+        return early;
+      }
+      if (has_lost) {
+        lock.push_front(node);
+      } else {
+        lock.push_back(node);
+      }
+    }
+    const Outcome outcome = waiter.wait(stop, deadline);
+    if (outcome == kGranted || outcome == kRetry) {
+      settle(queue, waiter);
+      if (outcome == kGranted) return WaitStatus::kReady;
+      continue;
+    }
+    withdraw(queue, node, [&](QueueLock& lock) {
+      if (lock.empty()) owner.fetch_and(~kWaiting, std::memory_order_relaxed);
+    });
+    return to_status(outcome);
+  }
+}
+
+void unlock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue) {
+  if ((owner.load(std::memory_order_relaxed) & ~kWaiting) != current_token()) {
+    die("Mutex: unlock() by one who is not the owner");
+  }
+  Wakeups wakeups;
+  QueueLock lock(queue);
+  while (WaitNode* node = lock.head()) {
+    const bool hand_over = node->amount != 0;
+    const std::uintptr_t next = hand_over ? node->token : 0;
+    lock.remove(*node);
+    if (!wakeups.claim(*node, hand_over ? kGranted : kRetry)) continue;
+    // Only now: a lock that was set free is anybody's. The one who was granted it cannot return
+    // before we unlock the queue. Release pairs with the acquire of take_or_announce() and of
+    // try_lock().
+    owner.store(next | (lock.empty() ? 0 : kWaiting), std::memory_order_release);
+    return;
+  }
+  owner.store(0, std::memory_order_release);
+}
+
+}  // namespace
+
+bool Mutex::try_lock() noexcept {
+  std::uintptr_t seen = owner_.load(std::memory_order_relaxed);
+  while ((seen & ~kWaiting) == 0) {
+    if (owner_.compare_exchange_weak(seen, seen | current_token(), std::memory_order_acquire,
+                                     std::memory_order_relaxed)) {
+      settle_giver(queue_);
+      return true;
+    }
+  }
+  return false;
+}
+
+void Mutex::lock() {
+  std::uintptr_t free = 0;
+  if (!owner_.compare_exchange_strong(free, current_token(), std::memory_order_acquire,
+                                      std::memory_order_relaxed)) {
+    (void)lock_slow(owner_, queue_, nullptr, Deadline());
+    return;
+  }
+  settle_giver(queue_);
+}
+
+WaitStatus Mutex::lock(std::stop_token stop, Deadline deadline) {
+  if (try_lock()) return WaitStatus::kReady;
+  return lock_slow(owner_, queue_, &stop, deadline);
+}
+
+void Mutex::unlock() {
+  std::uintptr_t mine = current_token();
+  if (!owner_.compare_exchange_strong(mine, 0, std::memory_order_release,
+                                      std::memory_order_relaxed)) {
+    unlock_slow(owner_, queue_);
+  }
+}
+
+}  // namespace umcg::inline v0

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sync/waiter.h"
+
+#include <optional>
+
+#include "kernel_shim/task.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/report.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/scheduler/handoff.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/time/timer_heap.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+struct StopCallback {
+  Waiter* waiter;
+  void operator()() const noexcept { make_ready(waiter->try_claim(kStopAsked)); }
+};
+
+}  // namespace
+
+void make_ready(const Claim& claim) noexcept {
+  if (claim.fiber != nullptr) {
+    make_ready(claim.fiber);
+  } else if (claim.thread != 0) {
+    // -ESRCH: the thread saw the claim by itself and is gone. -EAGAIN: it has a wake-up to come.
+    (void)shim::wake(claim.thread);
+  }
+}
+
+Waiter::Waiter() {
+  FiberCore* const f = current_fiber();
+  if (f != nullptr && f->no_suspend != 0) die("a stop callback must not suspend");
+  if (f != nullptr && f->pins == 0) {
+    fiber_ = f;
+  } else {
+    thread_ = shim::tid_of(thread_task());
+  }
+}
+
+Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
+  // Its destructor waits for a callback that is just running, so the waiter outlives all claims by
+  // it.
+  std::optional<std::stop_callback<StopCallback>> on_stop;
+  if (stop != nullptr && stop->stop_possible()) on_stop.emplace(*stop, StopCallback{this});
+  if (fiber_ != nullptr) {
+    wait_as_fiber(deadline);
+  } else {
+    wait_as_thread(deadline);
+  }
+  return state_.load(std::memory_order_acquire);
+}
+
+void Waiter::wait_as_fiber(Deadline deadline) {
+  if (deadline.is_never()) {
+    park(*this);
+    return;
+  }
+  Timer timer(*this, deadline.ns());
+  arm_timer(timer);
+  park(*this);
+  timer.cancel();
+}
+
+void Waiter::wait_as_thread(Deadline deadline) {
+  if (!settle_parked()) return;
+  // A pinned fiber waits here with its thread: the server goes on with another worker.
+  if (Worker* w = current_worker(); w != nullptr) hand_over_for_pin(*w);
+  while (state_.load(std::memory_order_acquire) == kParked) {
+    if (shim::wait(thread_task(), deadline.ns()) == 0 || !deadline.has_passed()) continue;
+    (void)try_claim(kTimedOut);  // lost: somebody was faster, and his word counts
+  }
+}
+
+}  // namespace umcg::inline v0::internal
