@@ -141,15 +141,17 @@ int sleep(Task& self, std::uint32_t generation, std::int64_t deadline_ns,
   const std::uint64_t sleeping = make_word(generation, kRunnable);
   for (;;) {
     const int result = futex_wait(futex_of(self), kRunnable, deadline_ns);
-    // acquire, here and below: pairs with the release in wake_generation().
-    std::uint64_t word = self.word.load(std::memory_order_acquire);
-    if (word != sleeping) return 0;
-    if (result != -ETIMEDOUT && !(result == -EINTR && interruptible)) continue;
-    // Give up, unless a waker comes first: then the wake-up is what is reported.
-    const bool gave_up =
-        self.word.compare_exchange_strong(word, make_word(generation, kRunning),
-                                          std::memory_order_acq_rel, std::memory_order_acquire);
-    return gave_up ? result : 0;
+    if (result == -ETIMEDOUT || (result == -EINTR && interruptible)) {
+      // Give up, unless a waker comes first: then the wake-up is what is reported. acq_rel: release
+      // as in prepare_wait(); acquire, when it fails, pairs with the release in wake_generation().
+      std::uint64_t word = sleeping;
+      const bool gave_up =
+          self.word.compare_exchange_strong(word, make_word(generation, kRunning),
+                                            std::memory_order_acq_rel, std::memory_order_acquire);
+      return gave_up ? result : 0;
+    }
+    // acquire: pairs with the release in wake_generation().
+    if (self.word.load(std::memory_order_acquire) != sleeping) return 0;
   }
 }
 

@@ -4,9 +4,9 @@
  *
  * Two tasks and a stranger. Each task, kSteps times, at its choice waits or swaps with the other,
  * with or without a deadline, interruptible or not; the stranger wakes task 0, more often than can
- * be queued. Then task 0 is released and its slot taken by a new owner, whose tid nobody
- * has, while the wakers still hold the old one. Loads and compare-and-swaps are single steps, named
- * as in the code. The futex is the kernel's: it compares and goes to sleep in one step, may be left
+ * be queued. Then task 0 is released and its slot taken by a new owner, whose tid nobody has, while
+ * the wakers still hold the old one. Loads and compare-and-swaps are single steps, named as in the
+ * code. The futex is the kernel's: it compares and goes to sleep in one step, may be left
  * by a timeout at any time where there is a deadline, and by a signal or for no reason kNuisances
  * times in all (without that bound no lost wake-up would ever show: something else ends the sleep).
  *
@@ -17,7 +17,7 @@
  *    RUNNING or QUEUED, so that waiting again works;
  *  - when nothing can move any more nobody is asleep in the kernel with a wake-up delivered;
  *  - who consumes a wake-up has acquired the writes of all whose wake() was answered before, those
- *    answered -EAGAIN too. (`published` is what a release has put into the word's release sequence.)
+ *    answered -EAGAIN too. (`published`: what releases have put into the word's release sequence.)
  *
  * Mutations, each of which must fail (check.sh sees to that):
  * MUTANT GIVE_UP_WITHOUT_CAS    after a timeout or signal write RUNNING without comparing
@@ -175,27 +175,29 @@ inline sleep(t, deadline, result) {
      :: else
      fi;
 #endif
-     atomic { /* load */
-       if
-       :: state[t] != RUNNABLE -> result = OK; break
-       :: else
-       fi
-     };
-     atomic { /* give up: compare_exchange */
-       if
-       :: result == ETIMEDOUT || result == EINTR ->
+     if
+     :: result == ETIMEDOUT || result == EINTR -> /* interruptible */
+        atomic { /* give up: compare_exchange */
 #if defined(GIVE_UP_WITHOUT_CAS)
-          state[t] = RUNNING;
-#elif !defined(GIVE_UP_STAYS_RUNNABLE)
+          state[t] = RUNNING
+#elif defined(GIVE_UP_STAYS_RUNNABLE)
+          skip
+#else
           if
           :: state[t] == RUNNABLE -> state[t] = RUNNING
           :: else -> result = OK
-          fi;
+          fi
 #endif
-          break
-       :: result != ETIMEDOUT /* not interruptible, or no signal */
-       fi
-     }
+        };
+        break
+     :: result != ETIMEDOUT ->
+        atomic { /* load */
+          if
+          :: state[t] != RUNNABLE -> result = OK; break
+          :: else
+          fi
+        }
+     fi
   od
 }
 
