@@ -77,8 +77,7 @@ def target_cell(results, line, servers, by_impl, ours):
     return f"{text}: met" if ours.median <= limit else f"{text}: **missed**"
 
 
-def peer_cells(by_impl, ours, show):
-    peer = best_peer(by_impl)
+def peer_cells(peer, ours, show):
     if peer is None:
         return ["-", "-"]
     name, figure = peer
@@ -100,7 +99,8 @@ def ratio_rows(results):
         yield [line.title, str(servers), f"{show(ours.median)} ± {ours.spread:.0%}",
                show(floor.median) if floor else "-",
                f"{ours.median / floor.median:.2f}" if floor else "-",
-               *peer_cells(by_impl, ours, show),
+               *peer_cells(best_peer(by_impl, pools=False), ours, show),
+               *peer_cells(best_peer(by_impl, pools=True), ours, show),
                target_cell(results, line, servers, by_impl, ours)]
 
 
@@ -153,17 +153,18 @@ def header_lines(results):
         f"{' of a virtual machine' if virtual else ''}, frequency governor {governor()}",
         f"- Kernel: {platform.system()} {platform.release()}, {platform.machine()}; "
         f"glibc {context.get('umcg_libc', 'unknown')}",
-        f"- Compiler: {context.get('umcg_compiler', 'unknown')}, the build type of the preset",
+        f"- Compiler: {context.get('umcg_compiler', 'unknown')}; "
+        f"{'optimised, NDEBUG' if context.get('umcg_optimised') == '1' else '**not optimised**'}",
         f"- Peers: {'; '.join(versions) or 'none found'}; std::thread of this glibc",
         f"- umcg: {commit()}, on {context.get('date', 'unknown')[:10]}",
         f"- Commands: `cmake --preset release && cmake --build --preset release && "
-        f"bench/run.sh build/release`; {results.repetitions} repetitions of each benchmark",
+        f"bench/run.sh build/release`; repetitions of each benchmark: {results.repetitions}",
     ]
 
 
 def page_part(results):
     ratios = table(["what", "servers", "umcg", "floor", "umcg / floor", "best peer", "umcg / peer",
-                    "target"], ratio_rows(results))
+                    "best task pool", "umcg / pool", "target"], ratio_rows(results))
     details = table(["what", "servers", "who", "median", "lowest", "highest"],
                     detail_rows(results))
     return "\n".join([*header_lines(results), "", ratios, "", "<details>",

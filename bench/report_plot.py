@@ -9,7 +9,7 @@ def draw(bars, path):
     try:
         import matplotlib
         matplotlib.use("svg")
-        from matplotlib import pyplot
+        from matplotlib import pyplot, ticker
     except ImportError:
         print("report: no plot: matplotlib is missing (Debian: python3-matplotlib)",
               file=sys.stderr)
@@ -22,7 +22,7 @@ def draw(bars, path):
     figure, axes = pyplot.subplots(figsize=(10, 1.5 + 0.26 * len(bars)))
     places = list(range(len(bars)))
     for ratios, offset, colour, label in (
-            ([peer for _, peer, _ in bars], -0.2, "#1f6f8b", "umcg / best peer"),
+            ([peer for _, peer, _ in bars], -0.2, "#1f6f8b", "umcg / best peer of any sort"),
             ([floor for _, _, floor in bars], 0.2, "#c9a227", "umcg / floor")):
         shown = [(place + offset, ratio) for place, ratio in zip(places, ratios) if ratio]
         axes.barh([place for place, _ in shown], [ratio - 1 for _, ratio in shown], left=1,
@@ -30,7 +30,8 @@ def draw(bars, path):
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
     axes.set_yticks(places, [label for label, _, _ in bars], fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(bars) - 0.3, -0.7)
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     axes.set_xlabel("ratio of medians, logarithmic; left of 1: umcg needs less")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", fontsize=8)

@@ -77,7 +77,13 @@ def is_ours(impl):
     return impl == "umcg" or impl.startswith("umcg_")
 
 
-def best_peer(by_impl):
-    """(name, Figure) of the peer with the lowest median, or None."""
-    peers = [(i, f) for i, f in by_impl.items() if i != "floor" and not is_ours(i)]
-    return min(peers, key=lambda p: p[1].median, default=None)
+# Their tasks cannot wait for each other, except for TBB's, which can wait for their children.
+TASK_POOLS = ("tbb", "thread_pool", "asio_pool", "pool_2", "pool_64")
+
+
+def best_peer(by_impl, pools=None):
+    """(name, Figure) of the peer with the lowest median, or None. Of all, or of one sort."""
+    peers = [(impl, figure) for impl, figure in by_impl.items()
+             if impl != "floor" and not is_ours(impl)
+             and (pools is None or pools == (impl in TASK_POOLS))]
+    return min(peers, key=lambda peer: peer[1].median, default=None)

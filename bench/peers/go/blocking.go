@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// rawSleep is nanosleep(2) through syscall.Syscall, Go's hook for calls that may block.
+func rawSleep(d time.Duration) {
+	left := syscall.NsecToTimespec(d.Nanoseconds())
+	for {
+		_, _, errno := syscall.Syscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&left)),
+			uintptr(unsafe.Pointer(&left)), 0)
+		if errno == 0 {
+			return
+		}
+	}
+}
+
+//go:noinline
+func work(steps int) uint64 {
+	x := uint64(88172645463325252)
+	for i := 0; i < steps; i++ {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x
+}
+
+// stepsFor says how many steps take so long here, by the fastest of many short trials.
+func stepsFor(d time.Duration) int {
+	const steps = 100000
+	fastest := 0.0
+	for trial := 0; trial < 200; trial++ {
+		start := time.Now()
+		work(steps)
+		if rate := steps / float64(time.Since(start).Nanoseconds()); rate > fastest {
+			fastest = rate
+		}
+	}
+	return int(fastest * float64(d.Nanoseconds()))
+}
+
+var workSteps int
+
+func calibrate() { workSteps = stepsFor(50 * time.Microsecond) }
+
+func rawBlock(tasks, rounds int, yield bool) func() (int, bool) {
+	return func() (int, bool) {
+		if smoke {
+			tasks, rounds = min(tasks, 40), min(rounds, 3)
+		}
+		sums := make([]uint64, tasks)
+		together(tasks, func(i int) {
+			for round := 0; round < rounds; round++ {
+				rawSleep(time.Millisecond)
+				sums[i] += work(workSteps)
+				if yield {
+					runtime.Gosched()
+				}
+			}
+		})
+		sum := uint64(0)
+		for _, s := range sums {
+			sum += s
+		}
+		return 1, sum == work(workSteps)*uint64(tasks)*uint64(rounds)
+	}
+}
+
+func min(a, b int) int {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+func residentBytes() float64 {
+	var size, resident int
+	file, err := os.Open("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	fmt.Fscan(file, &size, &resident)
+	return float64(resident * os.Getpagesize())
+}
+
+// parked is called in a process that has done nothing else.
+func parked(full int) func() (map[string]float64, bool) {
+	return func() (map[string]float64, bool) {
+		count := fullOrSmoke(full, 2000)
+		gate := make(chan struct{})
+		var parked, woken atomic.Int64
+		var all sync.WaitGroup
+		all.Add(count)
+		before := residentBytes()
+
+		start := time.Now()
+		for i := 0; i < count; i++ {
+			go func() {
+				parked.Add(1)
+				<-gate
+				woken.Add(1)
+				all.Done()
+			}()
+		}
+		for parked.Load() < int64(count) {
+			runtime.Gosched()
+		}
+		runtime.Gosched() // the last one is counted and not yet parked
+		created := time.Since(start)
+		resident := residentBytes()
+
+		wake := time.Now()
+		close(gate)
+		all.Wait()
+		ended := time.Since(wake)
+		each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / float64(count) }
+		return map[string]float64{
+			"create_ns":       each(created),
+			"wake_join_ns":    each(ended),
+			"bytes_per_fiber": (resident - before) / float64(count),
+		}, woken.Load() == int64(count)
+	}
+}

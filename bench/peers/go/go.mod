@@ -1,0 +1,3 @@
+module umcg/bench/peers/go
+
+go 1.19
