@@ -167,7 +167,8 @@ def page_part(results):
                     "best task pool", "umcg / pool", "target"], ratio_rows(results))
     details = table(["what", "servers", "who", "median", "lowest", "highest"],
                     detail_rows(results))
-    return "\n".join([*header_lines(results), "", ratios, "", "<details>",
+    plot = [f"![The ratios of the table]({PLOT.name})", ""] if PLOT.exists() else []
+    return "\n".join([*header_lines(results), "", ratios, "", *plot, "<details>",
                       "<summary>Every figure</summary>", "", details, "", "</details>"])
 
 
@@ -203,8 +204,7 @@ def main():
     if not files:
         sys.exit(f"report: no results in {args.results}")
     results = Results(files)
-    part = page_part(results)
-    print(part)
+    print(page_part(results))
     if results.problems:
         sys.exit("report: nothing written, because of\n  " +
                  "\n  ".join(sorted(set(results.problems))))
@@ -212,8 +212,8 @@ def main():
         return
     if results.context.get("umcg_smoke") != "0" or results.context.get("umcg_optimised") != "1":
         sys.exit("report: nothing written: a smoke run or a build without optimisation")
-    write_page(part)
     report_plot.draw(list(plot_bars(results)), PLOT)
+    write_page(page_part(results))
 
 
 if __name__ == "__main__":
