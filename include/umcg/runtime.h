@@ -31,7 +31,7 @@ namespace umcg::inline v0 {
 enum class Handoff : std::uint8_t {
   kAuto,   // when a worker is seen to block; the best way that works here is chosen at start
   kOff,    // never: only at blocking(), blocking_now() and waits under a ThreadPin
-  kChaos,  // at every legal point with some probability, from a seed: a test mode for umcg and its
+  kChaos,  // as kAuto, and at every legal point with some probability, from a seed: a test mode
            // users
 };
 

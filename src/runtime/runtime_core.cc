@@ -88,7 +88,6 @@ void RuntimeCore::start_servers() {
       throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
                               "umcg::Runtime: no thread for a server");
     }
-    s.holder.store(w, std::memory_order_release);
     WorkerPool::assign(*w, s);
   }
 }
@@ -114,7 +113,7 @@ void RuntimeCore::check_not_forked() const noexcept {
 void RuntimeCore::inject(FiberCore* f) noexcept {
   count_anywhere(shared_counters_.injected);
   inject_.push(f);
-  if (idle_.worth_waking()) wake_one_server(*this);
+  if (idle_.somebody_must_know()) wake_for_work(*this);
 }
 
 void RuntimeCore::inject_from_outside(FiberCore* f) noexcept {
@@ -122,6 +121,12 @@ void RuntimeCore::inject_from_outside(FiberCore* f) noexcept {
   guests_.fetch_add(1, std::memory_order_acquire);
   inject(f);
   guests_.fetch_sub(1, std::memory_order_release);  // the last touch
+}
+
+bool RuntimeCore::has_queued_work() const noexcept {
+  if (inject_.size() != 0) return true;
+  return std::any_of(servers().begin(), servers().end(),
+                     [](const Server& s) { return !s.looks_empty(); });
 }
 
 std::int64_t RuntimeCore::earliest_deadline() const noexcept {

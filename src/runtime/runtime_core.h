@@ -65,6 +65,8 @@ class RuntimeCore {
   void inject(FiberCore* f) noexcept;
   void inject_from_outside(FiberCore* f) noexcept;
 
+  // Whether a fiber stands in any queue. The last look before a sleep.
+  bool has_queued_work() const noexcept;
   std::int64_t earliest_deadline() const noexcept;
 
   // Ids come in blocks, so that a spawn needs no shared counter.

@@ -37,14 +37,6 @@ FiberCore* steal_any(Server& s) noexcept {
   return nullptr;
 }
 
-bool work_in_sight(RuntimeCore& rt) noexcept {
-  if (rt.inject_queue().size() != 0) return true;
-  for (Server& s : rt.servers()) {
-    if (!s.looks_empty()) return true;
-  }
-  return false;
-}
-
 FiberCore* look_here(Server& s) noexcept {
   fire_due_timers(s);
   return pick_next(s, Picking::kPark);
@@ -78,24 +70,28 @@ bool sleep(Worker& w, Server& s) noexcept {
     }
   }
   rt.keeper().resign(deadline);
-  rt.monitor().note_activity();
+  // With timers armed and the keeper at work, somebody must see to them.
+  if (rt.earliest_deadline() != kNeverNs) rt.monitor().wake_if_asleep();
   return woken;
 }
 
 // Found something: if nobody searches any more, somebody else should, for there may be more.
 void leave_search(RuntimeCore& rt) noexcept {
-  if (rt.idle().end_search() && rt.idle().any()) wake_one_server(rt);
+  if (rt.idle().end_search() && rt.has_queued_work()) wake_for_work(rt);
 }
 
 }  // namespace
 
-void wake_one_server(RuntimeCore& rt) noexcept {
+void wake_for_work(RuntimeCore& rt) noexcept {
+  rt.monitor().wake_if_asleep();
   IdleSet& idle = rt.idle();
   while (idle.any() && idle.begin_search_if_none()) {
     if (const int n = idle.take_one(); n >= 0) {
       Server& s = rt.servers()[static_cast<std::size_t>(n)];
       count_anywhere(rt.shared_counters().server_wakes);
-      (void)shim::wake(*s.holder.load(std::memory_order_acquire)->task);
+      // A sleeping server stays with its worker: that one is inside the runtime.
+      const std::uint64_t word = s.word->load(std::memory_order_acquire);
+      (void)shim::wake(*rt.workers().at(worker_of(word)).task);
       return;
     }
     idle.end_search();
@@ -122,7 +118,7 @@ FiberCore* find_work(Worker& w) noexcept {
     rt.idle().end_search();
     searching = false;
     rt.signal_if_idle();
-    const bool must_not_sleep = work_in_sight(rt) || rt.workers().stopping();
+    const bool must_not_sleep = rt.has_queued_work() || rt.workers().stopping();
     searching = must_not_sleep ? !rt.idle().withdraw(s.index) : sleep(w, s);
     if (rt.workers().stopping()) {
       if (searching) rt.idle().end_search();

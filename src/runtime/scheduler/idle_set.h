@@ -38,9 +38,15 @@ class IdleSet {
     return searching_.compare_exchange_strong(none, 1, std::memory_order_seq_cst);
   }
 
-  bool worth_waking() const noexcept {
-    return searching_.load(std::memory_order_seq_cst) == 0 && any();
+  // For a submitter, after its store: whether there is anybody to wake.
+  bool somebody_must_know() const noexcept {
+    return (searching_.load(std::memory_order_seq_cst) == 0 && any()) ||
+           monitor_sleeps_.load(std::memory_order_seq_cst);
   }
+  // The monitor sleeps and takes part in the same protocol: it sets this, looks at all queues once
+  // more, then sleeps. Beside the other two since each submit reads it.
+  std::atomic<bool>& monitor_sleeps() noexcept { return monitor_sleeps_; }
+
   bool any() const noexcept {
     for (std::uint32_t i = 0; i < words_; ++i) {
       if (idle_[i].load(std::memory_order_seq_cst) != 0) return true;
@@ -84,6 +90,7 @@ class IdleSet {
 
   const std::uint32_t words_;
   alignas(64) std::atomic<std::uint32_t> searching_{0};
+  std::atomic<bool> monitor_sleeps_{false};
   std::atomic<std::uint64_t> idle_[kMaxServers / 64] = {};
 };
 

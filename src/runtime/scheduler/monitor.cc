@@ -50,35 +50,45 @@ void Monitor::stop_and_join() noexcept {
 
 void Monitor::wake() noexcept { (void)shim::wake(*task_); }
 
+void Monitor::wake_if_asleep() noexcept {
+  std::atomic<bool>& asleep = rt_.idle().monitor_sleeps();
+  if (asleep.load(std::memory_order_seq_cst) && asleep.exchange(false, std::memory_order_seq_cst)) {
+    wake();
+  }
+}
+
 void Monitor::run() noexcept {
   std::int64_t period = kPeriod;
-  std::int64_t last_active = now_ns();
+  std::int64_t last_queued = now_ns();
   while (!stopping_.load(std::memory_order_seq_cst)) {
     const bool useful = look_around();
     const std::int64_t now = now_ns();
-    const bool all_idle = rt_.idle().count() == rt_.servers().size();
-    if (!all_idle) last_active = now;
-    if (now - last_active >= kLinger) {
+    if (rt_.has_queued_work()) last_queued = now;
+    if (now - last_queued >= kLinger) {
       rt_.stacks().trim();
-      sleep_until_active();
-      last_active = now_ns();
+      sleep_deep();
+      last_queued = now_ns();
       period = kPeriod;
       continue;
     }
     period = useful ? kPeriod : std::min(period + period / 8, kLongPeriod);
-    const std::int64_t due = rt_.earliest_deadline();
-    const std::int64_t next =
-        due == kNeverNs || all_idle ? now + period : std::clamp(due + kGrace, now, now + period);
+    const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
+    const std::int64_t next = due < now + period ? due + kGrace : now + period;
     (void)shim::wait(*task_, std::max(next, now + kGrace));
   }
 }
 
-void Monitor::sleep_until_active() noexcept {
-  asleep_.store(true, std::memory_order_seq_cst);
-  while (rt_.idle().count() == rt_.servers().size() && !stopping_.load(std::memory_order_seq_cst)) {
-    (void)shim::wait(*task_, kNeverNs);
+void Monitor::sleep_deep() noexcept {
+  std::atomic<bool>& asleep = rt_.idle().monitor_sleeps();
+  asleep.store(true, std::memory_order_seq_cst);
+  const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
+  const std::int64_t until = due == kNeverNs ? kNeverNs : due + kGrace;
+  if (!rt_.has_queued_work() && !stopping_.load(std::memory_order_seq_cst)) {
+    while (asleep.load(std::memory_order_seq_cst) && !stopping_.load(std::memory_order_seq_cst)) {
+      if (shim::wait(*task_, until) != 0) break;
+    }
   }
-  asleep_.store(false, std::memory_order_seq_cst);
+  asleep.store(false, std::memory_order_seq_cst);
 }
 
 bool Monitor::look_around() noexcept {
@@ -111,7 +121,7 @@ bool Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
   if (s.looks_empty() && rt_.inject_queue().size_hint() == 0) return false;
   const bool offered = (word & kOffered) != 0;
   if (!offered) {
-    if (rt_.options().handoff != Handoff::kAuto) return false;
+    if (rt_.options().handoff == Handoff::kOff) return false;
     Worker& holder = rt_.workers().at(worker_of(word));
     seen = {word, clock_ns(holder.cpu_clock)};
     const bool stands_still = before.word == word && before.clock == seen.clock;

@@ -40,11 +40,9 @@ class Monitor {
   void start();
   void stop_and_join() noexcept;
 
-  // By a server that leaves its sleep. Pairs with the seq_cst store and re-check in run(): either
-  // the monitor sees the server awake, or the server sees the monitor asleep.
-  void note_activity() noexcept {
-    if (asleep_.load(std::memory_order_seq_cst)) wake();
-  }
+  // By whoever has queued or armed something. Pairs with the store and the last look in
+  // sleep_deep().
+  void wake_if_asleep() noexcept;
 
  private:
   // What the last look at a server showed.
@@ -58,12 +56,11 @@ class Monitor {
   bool look_around() noexcept;
   bool serve_timers(Server& s) noexcept;
   bool serve_blocked(Server& s, Seen& seen) noexcept;
-  void sleep_until_active() noexcept;
+  void sleep_deep() noexcept;
 
   RuntimeCore& rt_;
   std::unique_ptr<Seen[]> seen_;
   shim::Task* task_ = nullptr;
-  std::atomic<bool> asleep_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

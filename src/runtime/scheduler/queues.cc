@@ -40,7 +40,7 @@ FiberCore* pick_fairly(Server& s) noexcept {
 }
 
 void notify_work(RuntimeCore& rt) noexcept {
-  if (rt.idle().worth_waking()) wake_one_server(rt);
+  if (rt.idle().somebody_must_know()) wake_for_work(rt);
 }
 
 }  // namespace

@@ -134,13 +134,14 @@ void arm_timer(Timer& timer) noexcept {
   Worker* const w = current_worker();
   if (enter(*w)) {
     w->server->timers.insert(timer);
+    w->rt->monitor().wake_if_asleep();
     leave(*w);
     return;
   }
   // Overtaken: no server of ours will look, so one that sleeps must take note.
   RuntimeCore& rt = *w->rt;
   rt.servers()[0].timers.insert(timer);
-  wake_one_server(rt);
+  wake_for_work(rt);
 }
 
 void keep_stack(Worker& w, Stack* stack) noexcept {

@@ -68,8 +68,9 @@ void host_loop(Worker& w) noexcept;
 // Steals, waits, sleeps, until there is a fiber to run; null when the runtime ends. On the host.
 FiberCore* find_work(Worker& w) noexcept;
 
-// Wakes a sleeping server if work that was just queued may need one.
-void wake_one_server(RuntimeCore& rt) noexcept;
+// Something was queued or armed and a sleeper may be needed: wakes the monitor if it sleeps, and
+// one server if one sleeps while none searches.
+void wake_for_work(RuntimeCore& rt) noexcept;
 
 }  // namespace umcg::inline v0::internal
 

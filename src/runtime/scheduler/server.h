@@ -31,8 +31,6 @@ struct alignas(128) Server {
 
   // Who holds the server, and the state of a claim: see server_word.h. In memory that a fork wipes.
   std::atomic<std::uint64_t>* word = nullptr;
-  // The holder. Written by it when it attaches; read by wakers and the monitor.
-  std::atomic<Worker*> holder{nullptr};
   // An idle worker set aside to take over. Taken by exchange, set by CAS from null.
   std::atomic<Worker*> spare{nullptr};
 

@@ -46,7 +46,6 @@ void hold(Worker& w, Server& s) noexcept {
   tie_to_cpu(w, s.cpu);
   w.server = &s;
   w.word = s.word;
-  s.holder.store(&w, std::memory_order_release);
   if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
   if (enter(w)) host_loop(w);
 }
