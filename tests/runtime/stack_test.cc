@@ -134,9 +134,9 @@ TEST_F(StackDeathTest, AllocaDoesNotJumpTheGuard) {
   if (umcg_test::kSanitized) GTEST_SKIP() << "a sanitizer moves or checks alloca itself";
   EXPECT_DEATH(
       {
-        umcg::Runtime rt({.stack_size = 64 * 1024});
+        umcg::Runtime rt({.stack_size = 256 * 1024});
         auto f = rt.spawn({.name = "jumper"}, [] {
-          const std::size_t bytes = 64 * 1024 + 40 * 1024;
+          const std::size_t bytes = 256 * 1024 + 40 * 1024;
           auto* low = static_cast<volatile char*>(alloca(bytes));
           low[0] = 1;
         });
