@@ -50,7 +50,7 @@ struct alignas(64) Worker {
   ExceptionState* exceptions = nullptr;
   int pinned_cpu = -1;
 
-  // Constant once the thread runs.
+  // Written by the creator, before others can find the worker.
   std::uint32_t index = 0;
   clockid_t cpu_clock = 0;
   std::atomic<pid_t> tid{0};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/scheduler/worker_pool.h"
 
+#include <pthread.h>
+
 #include <new>
 #include <system_error>
 
@@ -41,6 +43,8 @@ Worker* WorkerPool::create() noexcept {
     shim::release_task(w->task);
     return nullptr;
   }
+  // Here and not on the thread: whoever finds the worker in its slot may look at its clock.
+  pthread_getcpuclockid(w->thread.native_handle(), &w->cpu_clock);
   slots_[index].store(w.get(), std::memory_order_release);
   count_.store(index + 1, std::memory_order_release);
   return w.release();

@@ -29,7 +29,6 @@ void set_up(Worker& w) noexcept {
   w.exceptions = exception_state();
   w.host.describe_thread();
   w.tid.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_relaxed);
-  pthread_getcpuclockid(pthread_self(), &w.cpu_clock);
   const std::string name = w.rt->options().name.substr(0, 10) + "/" + std::to_string(w.index);
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
 }
