@@ -37,6 +37,8 @@ struct alignas(128) Server {
   // The holder's.
   std::uint32_t tick = 0;
   std::uint32_t random = 1;
+  std::int64_t oldest_fresh = 0;        // which new fiber was the oldest at the last fair pick,
+  std::int64_t oldest_fresh_since = 0;  // and since when, as far as is known
   std::uint32_t stack_count = 0;
   Stack* stacks = nullptr;  // warm, of the default size
   FiberChain free_fibers;

@@ -68,6 +68,9 @@ class BasicSpawnDeque {
     return top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst) ? f : nullptr;
   }
 
+  // Changes whenever the oldest one is taken.
+  std::int64_t oldest() const noexcept { return top_.load(std::memory_order_relaxed); }
+
   // Owner. Takes about half out, the older ones.
   FiberChain take_half() noexcept {
     FiberChain chain;
