@@ -86,7 +86,7 @@ bool try_claim(Worker& claimer, Server& server) noexcept {
   if (word == 0 || (word & kWordFlags) != 0) return false;
   Worker& owner = rt.workers().at(worker_of(word));
   const std::int64_t before = clock_ns(owner.cpu_clock);
-  const std::uint64_t proposed = word | kProposed;
+  const std::uint64_t proposed = proposal(word, claimer);
   if (!server.word->compare_exchange_strong(word, proposed, std::memory_order_acq_rel))
     return false;
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the owner's context switch

@@ -11,9 +11,9 @@
 //           seq_cst fence; c2 = the clock;  c1 == c2 and in_rt == 0 ? CAS proposed -> mine
 //                                                                    : CAS proposed -> owned
 //
-// States of the word: owner << 8 | flags. 0 only in a forked child. kProposed: a claim is being
-// decided. kOffered: the owner is inside blocking(f) and has given leave to take the server without
-// a look.
+// States of the word: claimer << 32 | owner << 8 | flags. 0 only in a forked child. kProposed: a
+// claim is being decided, by the worker named as claimer. kOffered: the owner is inside blocking(f)
+// and has given leave to take the server without a look.
 //
 // The race that matters: Enter's store and load may be reordered by the CPU (store buffer), so a
 // claimer could read in_rt == 0 while the owner read "owned". No fence stands in Enter; the proof
@@ -24,6 +24,10 @@
 // argument is the same on arm64, where the kernel's switch has a full barrier too. A worker that
 // meets `proposed` in Enter is running, so that claim is bound to fail; it settles by CAS to
 // `owned`, exactly one of the two CASes wins, and the loser sees it.
+//
+// The second race: a claimer that is late. Its look was good, then the owner came back and settled,
+// then another claimer proposed. The late one must not take that proposal for its own and commit on
+// it, so a proposal names its claimer. (Without the name the stress test hung within minutes.)
 //
 // Rejected: a read-modify-write in Enter (4 ns twice per operation); "same CPU, so it cannot run"
 // (wrong under affinity changes and hotplug); state 'S' in /proc (also read of a thread at 99 %
@@ -49,7 +53,11 @@ inline std::uint64_t word_of(const Worker& w) noexcept {
 }
 // Meaningless for a word of 0.
 inline std::uint32_t worker_of(std::uint64_t word) noexcept {
-  return static_cast<std::uint32_t>(word >> 8) - 1;
+  return (static_cast<std::uint32_t>(word) >> 8) - 1;
+}
+// What `claimer` makes of the word of an owner whom it is about to look at.
+inline std::uint64_t proposal(std::uint64_t owned, const Worker& claimer) noexcept {
+  return owned | kProposed | (static_cast<std::uint64_t>(claimer.index) + 1) << 32;
 }
 
 bool enter_slow(Worker& w) noexcept;
