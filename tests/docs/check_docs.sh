@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check_docs.sh SOURCE_DIR: the example in the README is examples/hello.cc, to the letter, and
+# every file that a page of docs/ or the README links to is there.
+set -euo pipefail
+cd "$1"
+
+# The first C++ block of the README; the file without its licence line and its title.
+diff -u --label README.md --label examples/hello.cc \
+  <(awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md) \
+  <(sed '1,2d' examples/hello.cc)
+
+failed=0
+for page in README.md docs/*.md; do
+  while read -r target; do
+    [[ -e $(dirname "$page")/${target%%#*} ]] || {
+      echo "$page: no such file: $target"
+      failed=1
+    }
+  done < <(grep -oE '\]\([^)]+\)' "$page" | sed 's/^](//; s/)$//' | grep -vE '^(https?:|#)')
+done
+
+# The examples that docs/thread-identity.md names, and those that there are.
+diff -u --label docs/thread-identity.md --label tests/docs/thread_rules_test.cc \
+  <(grep -oE '`[A-Za-z]+`' <(grep '^|' docs/thread-identity.md | awk -F'|' '{ print $(NF - 1) }') |
+    tr -d '`' | sort -u) \
+  <(sed -nE 's/^TEST(_F)?\(ThreadRules(Unsafe)?, ([A-Za-z]+)\).*/\3/p' \
+    tests/docs/thread_rules_test.cc | sort) || failed=1
+exit $failed
