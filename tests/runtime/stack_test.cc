@@ -25,15 +25,15 @@ using Stack = umcg_test::MatrixTest;
 // Uses about `bytes` of stack and yields at the far end. Sanitizers pad frames and move arrays
 // elsewhere, so it measures.
 [[gnu::noinline]] std::size_t dig(const char* top, std::size_t bytes) {
-  volatile char frame[512];
-  frame[0] = 1;
+  char frame[1024];
+  asm volatile("" ::"r"(frame) : "memory");  // the compiler must believe that it is used
   const auto depth = static_cast<std::size_t>(top - here());
   if (depth >= bytes) {
     umcg::this_fiber::yield();
     return depth;
   }
   const std::size_t reached = dig(top, bytes);
-  frame[1] = frame[0];  // no tail call
+  asm volatile("" ::"r"(frame) : "memory");  // no tail call
   return reached;
 }
 
