@@ -12,9 +12,10 @@ namespace umcg::inline v0::internal {
 
 inline constexpr std::int64_t kNeverNs = std::numeric_limits<std::int64_t>::max();
 
+// -1 if there is no such clock: a thread's own ends with the thread.
 inline std::int64_t clock_ns(clockid_t clock) noexcept {
   timespec t;
-  clock_gettime(clock, &t);
+  if (clock_gettime(clock, &t) != 0) return -1;
   return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
 }
 

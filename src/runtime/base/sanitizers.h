@@ -31,6 +31,7 @@
 #if UMCG_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 
 #endif  // UMCG_RUNTIME_BASE_SANITIZERS_H_

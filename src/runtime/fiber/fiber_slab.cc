@@ -5,6 +5,8 @@
 
 #include <new>
 
+#include "runtime/base/sanitizers.h"
+
 namespace umcg::inline v0::internal {
 
 FiberSlab::~FiberSlab() {
@@ -12,6 +14,9 @@ FiberSlab::~FiberSlab() {
     Slab* const slab = slabs_;
     slabs_ = slab->next;
     slab->~Slab();
+#if UMCG_ASAN
+    __lsan_unregister_root_region(slab, sizeof(Slab));
+#endif
     ::munmap(slab, sizeof(Slab));
   }
 }
@@ -21,6 +26,10 @@ bool FiberSlab::add_slab() noexcept {
       ::mmap(nullptr, sizeof(Slab), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return false;
   Slab* const slab = ::new (memory) Slab;
+#if UMCG_ASAN
+  __lsan_register_root_region(slab,
+                              sizeof(Slab));  // what only a descriptor refers to is not leaked
+#endif
   FiberChain fresh;
   for (FiberCore& f : slab->fibers) fresh.push_back(&f);
   std::lock_guard lock(lock_);

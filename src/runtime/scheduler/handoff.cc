@@ -38,8 +38,10 @@ bool give_server_away(Worker& w) noexcept {
   Server& s = *w.server;
   Worker* const next = w.rt->workers().take_for(s);
   if (next == nullptr) return false;
-  lose_server(w);
+  // First the word, then in_rt: a worker that is outside and still named in the word may be claimed
+  // from, and then this store would take the server away from the claimer.
   WorkerPool::assign(*next, s);
+  lose_server(w);
   return true;
 }
 
@@ -90,8 +92,10 @@ bool try_claim(Worker& claimer, Server& server) noexcept {
   if (!server.word->compare_exchange_strong(word, proposed, std::memory_order_acq_rel))
     return false;
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the owner's context switch
-  const bool stood_still = clock_ns(owner.cpu_clock) == before;
+  // Before the second look at the clock: both are to speak of a time when the owner was off the
+  // CPU.
   const bool outside = owner.in_rt.load(std::memory_order_seq_cst) == 0;
+  const bool stood_still = before >= 0 && clock_ns(owner.cpu_clock) == before;
   std::uint64_t expected = proposed;
   if (stood_still && outside) {
     if (server.word->compare_exchange_strong(expected, mine, std::memory_order_acq_rel)) {

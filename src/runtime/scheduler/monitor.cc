@@ -124,7 +124,7 @@ bool Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
     if (rt_.options().handoff == Handoff::kOff) return false;
     Worker& holder = rt_.workers().at(worker_of(word));
     seen = {word, clock_ns(holder.cpu_clock)};
-    const bool stands_still = before.word == word && before.clock == seen.clock;
+    const bool stands_still = before.word == word && seen.clock >= 0 && before.clock == seen.clock;
     if (!stands_still || holder.in_rt.load(std::memory_order_relaxed) != 0) return true;
   }
   Worker* claimer = rt_.workers().take_for(s);

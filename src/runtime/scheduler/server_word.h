@@ -22,8 +22,9 @@
 // before, the claimer reads 1 and gives up. If it had not, then its store comes after it is
 // switched in again, and so does its load of the word, which then reads the claimer's CAS. The
 // argument is the same on arm64, where the kernel's switch has a full barrier too. A worker that
-// meets `proposed` in Enter is running, so that claim is bound to fail; it settles by CAS to
-// `owned`, exactly one of the two CASes wins, and the loser sees it.
+// meets `proposed` in Enter settles it by CAS to `owned`. A claimer that had a good look before the
+// worker came back may be about to commit; exactly one of the two CASes wins, and the loser sees
+// it.
 //
 // The second race: a claimer that is late. Its look was good, then the owner came back and settled,
 // then another claimer proposed. The late one must not take that proposal for its own and commit on
