@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -173,6 +174,33 @@ TEST_F(LifecycleDeathTest, DestroyedOnItsOwnFiber) {
         f.join();
       },
       "parricide.*own fiber");
+}
+
+TEST_F(LifecycleDeathTest, StopCallbackThatSuspends) {
+  EXPECT_DEATH(
+      {
+        umcg::Runtime rt;
+        auto f = rt.spawn([](std::stop_token stop) { (void)umcg::Event().wait(stop); });
+        rt.run([&] {
+          const std::stop_callback callback(f.get_stop_token(),
+                                            [] { umcg::this_fiber::sleep_for(1ms); });
+          f.request_stop();
+        });
+      },
+      "umcg: fiber.*stop callback");
+}
+
+// It waits for as long as it takes, but says for whom.
+TEST_F(LifecycleDeathTest, StragglersAreNamedAfterFiveSeconds) {
+  EXPECT_EXIT(
+      {
+        {
+          umcg::Runtime rt;
+          rt.spawn({.name = "slowpoke"}, [] { umcg::this_fiber::sleep_for(6s); }).detach();
+        }
+        std::_Exit(3);
+      },
+      ::testing::ExitedWithCode(3), "umcg:.*(.|\n)*slowpoke");
 }
 
 TEST_F(LifecycleDeathTest, WaitIdleOnItsOwnFiber) {
