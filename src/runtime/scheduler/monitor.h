@@ -2,13 +2,17 @@
 // monitor.h - Monitor: one ordinary thread per runtime that catches what servers cannot see
 // themselves.
 //
-// It looks every kPeriod while a server works, and less and less often, down to every kLongPeriod,
-// while it finds nothing to do. When all servers have been idle for kLinger it sleeps until one
-// wakes. What it does: fires timers that are overdue because their server runs one fiber for long;
-// has a spare claim a server with queued work whose holder offers it (blocking.h) or is seen to
-// block: its CPU clock stands still from one look to the next while it is outside the runtime;
-// gives back memory of stacks that are not needed any more. It holds no server and takes no lock
-// that a worker could hold for long.
+// While fibers are queued it looks again and again: after kPeriod, less and less often, down to
+// every kLongPeriod, while it finds nothing to do; after kShortPeriod once it has found a blocked
+// worker, since a program that blocks once blocks often. When nothing has been queued for kLinger
+// it sleeps, until somebody queues a fiber or arms a timer (IdleSet::monitor_sleeps), or a timer is
+// overdue that no sleeping server keeps.
+//
+// What it does: fires timers that are overdue because their server runs one fiber for long; has a
+// spare claim a server with queued work whose holder offers it (blocking.h) or is seen to block:
+// its CPU clock stands still from one look to the next while it is outside the runtime; gives back
+// memory of stacks that are not needed any more. It holds no server and takes no lock that a worker
+// could hold for long.
 #ifndef UMCG_RUNTIME_SCHEDULER_MONITOR_H_
 #define UMCG_RUNTIME_SCHEDULER_MONITOR_H_
 
@@ -27,6 +31,7 @@ struct Task;
 
 class Monitor {
  public:
+  static constexpr std::int64_t kShortPeriod = 100'000;
   static constexpr std::int64_t kPeriod = 1'000'000;
   static constexpr std::int64_t kLongPeriod = 10'000'000;
   static constexpr std::int64_t kLinger = 100'000'000;
@@ -53,8 +58,8 @@ class Monitor {
 
   void run() noexcept;
   void wake() noexcept;
-  bool look_around() noexcept;
-  bool serve_timers(Server& s) noexcept;
+  bool look_around() noexcept;  // true if a worker was found blocked
+  void serve_timers(Server& s) noexcept;
   bool serve_blocked(Server& s, Seen& seen) noexcept;
   void sleep_deep() noexcept;
 
