@@ -63,7 +63,13 @@ void Monitor::run() noexcept {
   std::int64_t period = kPeriod;
   std::int64_t last_queued = now_ns();
   while (!stopping_.load(std::memory_order_seq_cst)) {
-    const bool found_blocked = look_around();
+    // Two looks, close to each other: a block of 1 ms would not last from one period to the next.
+    bool found_blocked = look_around();
+    if (any_suspect()) {
+      (void)shim::wait(*task_, now_ns() + kBetweenLooks);
+      found_blocked |= look_around();
+    }
+    std::fill_n(seen_.get(), rt_.servers().size(), Seen());
     const std::int64_t now = now_ns();
     if (rt_.has_queued_work()) last_queued = now;
     if (now - last_queued >= kLinger) {
@@ -91,6 +97,11 @@ void Monitor::sleep_deep() noexcept {
     }
   }
   asleep.store(false, std::memory_order_seq_cst);
+}
+
+bool Monitor::any_suspect() const noexcept {
+  return std::any_of(seen_.get(), seen_.get() + rt_.servers().size(),
+                     [](const Seen& seen) { return seen.word != 0; });
 }
 
 bool Monitor::look_around() noexcept {
@@ -124,9 +135,10 @@ bool Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
   if (!offered) {
     if (rt_.options().handoff == Handoff::kOff) return false;
     Worker& holder = rt_.workers().at(worker_of(word));
+    if (holder.in_rt.load(std::memory_order_relaxed) != 0) return false;
     seen = {word, clock_ns(holder.cpu_clock)};
     const bool stands_still = before.word == word && seen.clock >= 0 && before.clock == seen.clock;
-    if (!stands_still || holder.in_rt.load(std::memory_order_relaxed) != 0) return false;
+    if (!stands_still) return false;
   }
   Worker* claimer = rt_.workers().take_for(s);
   if (claimer == nullptr) claimer = rt_.workers().create();

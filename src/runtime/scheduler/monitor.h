@@ -32,6 +32,7 @@ struct Task;
 class Monitor {
  public:
   static constexpr std::int64_t kShortPeriod = 100'000;
+  static constexpr std::int64_t kBetweenLooks = 50'000;
   static constexpr std::int64_t kPeriod = 1'000'000;
   static constexpr std::int64_t kLongPeriod = 10'000'000;
   static constexpr std::int64_t kLinger = 100'000'000;
@@ -58,6 +59,7 @@ class Monitor {
 
   void run() noexcept;
   void wake() noexcept;
+  bool any_suspect() const noexcept;
   bool look_around() noexcept;  // true if a worker was found blocked
   void serve_timers(Server& s) noexcept;
   bool serve_blocked(Server& s, Seen& seen) noexcept;
