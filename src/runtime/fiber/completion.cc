@@ -39,10 +39,10 @@ bool finish_if_detached(FiberCore& f) noexcept {
 
 FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept {
   f.state.store(FiberState::kDone, std::memory_order_relaxed);
-  std::uintptr_t seen = 0;
+  std::uintptr_t seen = f.done.word.load(std::memory_order_acquire);
   // Release pairs with the acquire of event_is_set(): the result is seen by whoever joins.
-  if (f.done.word.compare_exchange_strong(seen, kDone, std::memory_order_acq_rel,
-                                          std::memory_order_acquire)) {
+  if (seen == 0 && f.done.word.compare_exchange_strong(seen, kDone, std::memory_order_acq_rel,
+                                                       std::memory_order_acquire)) {
     return nullptr;
   }
   if ((seen & kDetached) != 0) {

@@ -17,7 +17,8 @@ WaitStatus wait_event(WaitQueue& queue, std::uintptr_t flag, const std::stop_tok
   if (event_is_set(queue, flag)) return WaitStatus::kReady;
   Waiter waiter;
   WaitNode node{.waiter = &waiter};
-  {
+  const bool patient = stop == nullptr && deadline.is_never();
+  if (!patient || !push_if_idle(queue, node)) {
     QueueLock lock(queue);
     if ((lock.flags() & flag) != 0) return WaitStatus::kReady;
     if (const WaitStatus early = refuse_early(stop, deadline); early != WaitStatus::kReady) {

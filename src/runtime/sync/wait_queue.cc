@@ -21,7 +21,7 @@ const std::uint32_t* futex_of(const WaitQueue& queue) noexcept {
 
 }  // namespace
 
-std::uintptr_t QueueLock::lock(WaitQueue& queue) noexcept {
+std::uintptr_t QueueLock::lock_slow(WaitQueue& queue) noexcept {
   std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
   for (int tries = 0;;) {
     if ((seen & kQueueLocked) == 0) {

@@ -57,7 +57,16 @@ class QueueLock {
   void remove(WaitNode& node) noexcept;
 
  private:
-  static std::uintptr_t lock(WaitQueue& queue) noexcept;
+  static std::uintptr_t lock(WaitQueue& queue) noexcept {
+    std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
+    if ((seen & kQueueLocked) == 0 &&
+        queue.word.compare_exchange_strong(seen, seen | kQueueLocked, std::memory_order_acquire,
+                                           std::memory_order_relaxed)) [[likely]] {
+      return seen & ~kQueueAwaited;
+    }
+    return lock_slow(queue);
+  }
+  static std::uintptr_t lock_slow(WaitQueue& queue) noexcept;
   void unlock() noexcept;
   void set_head(WaitNode* node) noexcept {
     word_ = reinterpret_cast<std::uintptr_t>(node) | (word_ & kQueueFlags);
@@ -66,6 +75,20 @@ class QueueLock {
   WaitQueue& queue_;
   std::uintptr_t word_;  // what unlocking is to leave behind
 };
+
+// Queues up in a queue that is empty, unlocked and without flags, in one step instead of a lock's
+// two.
+inline bool push_if_idle(WaitQueue& queue, WaitNode& node) noexcept {
+  node.linked = true;
+  node.next = node.prev = &node;
+  std::uintptr_t idle = 0;
+  if (queue.word.compare_exchange_strong(idle, reinterpret_cast<std::uintptr_t>(&node),
+                                         std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    return true;
+  }
+  node.linked = false;
+  return false;
+}
 
 // Collects won claims while a lock is held, and does the rest after it.
 class Wakeups {
