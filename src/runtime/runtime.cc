@@ -45,7 +45,11 @@ RuntimeOptions complete_options(RuntimeOptions o) {
 }
 
 void end(RuntimeCore* core) {
-  if (core->shut_down()) delete core;
+  if (core->shut_down()) {
+    delete core;
+  } else {
+    core->abandon();
+  }
 }
 
 }  // namespace

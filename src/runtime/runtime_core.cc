@@ -13,6 +13,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/report.h"
+#include "runtime/base/sanitizers.h"
 #include "runtime/cpu_count.h"
 #include "runtime/fiber/stop_state.h"
 #include "runtime/scheduler/scheduler.h"
@@ -209,6 +210,16 @@ bool RuntimeCore::shut_down() {
     ::nanosleep(&kNap, nullptr);
   }
   return true;
+}
+
+void RuntimeCore::abandon() noexcept {
+#if UMCG_ASAN
+  fibers_.for_each([](const FiberCore& f) {
+    const FiberState state = f.state.load(std::memory_order_relaxed);
+    if (state == FiberState::kFree || state == FiberState::kDone || f.stack == nullptr) return;
+    __lsan_register_root_region(f.stack->low, f.stack->size());
+  });
+#endif
 }
 
 void RuntimeCore::name_stragglers() const noexcept {

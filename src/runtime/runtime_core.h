@@ -83,6 +83,9 @@ class RuntimeCore {
   // The end; see above. False: this process is a forked child, or is in exit() on one of our own
   // fibers, and the threads that would have to end do not exist or cannot.
   bool shut_down();
+  // After that: the fibers are left as they are. Tells a leak checker that what they refer to is in
+  // use.
+  void abandon() noexcept;
 
   bool is_forked_child() const noexcept;
   void check_not_forked() const noexcept;
