@@ -25,6 +25,7 @@ bool provide_stack(Worker& w, FiberCore* f) noexcept {
   rt.inject(f);
   if (mine && stack == nullptr) {
     rt.note_no_stack();
+    // Inside the runtime: a worker that came to take over could do no better.
     constexpr timespec kNap{0, 1'000'000};
     ::nanosleep(&kNap, nullptr);
   }

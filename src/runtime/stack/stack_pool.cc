@@ -104,10 +104,14 @@ StackSlab* StackPool::add_slab(std::size_t index) noexcept {
   if (slab == nullptr) return nullptr;
   slab->guard = guard_bytes(stack_bytes(index));
   slab->stride = slab->guard + stack_bytes(index);
-  slab->count = stacks_per_slab(slab->stride);
-  slab->bytes = slab->count * slab->stride;
-  void* memory = ::mmap(nullptr, slab->bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+  // Where so much is not to be had, half of it may be.
+  void* memory = MAP_FAILED;
+  for (slab->count = stacks_per_slab(slab->stride); slab->count != 0; slab->count /= 2) {
+    slab->bytes = slab->count * slab->stride;
+    memory = ::mmap(nullptr, slab->bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory != MAP_FAILED) break;
+  }
   if (memory == MAP_FAILED) return nullptr;
   ::madvise(memory, slab->bytes, MADV_NOHUGEPAGE);
   slab->memory = static_cast<char*>(memory);
