@@ -227,6 +227,7 @@ void RuntimeCore::name_stragglers() const noexcept {
   warn("runtime \"%s\" has waited 5 s for its end; %llu fibers are left:", options_.name.c_str(),
        static_cast<unsigned long long>(live_fibers()));
   int named = 0;
+  std::lock_guard lock(stop_lock_);  // keeps the names
   fibers_.for_each([&](const FiberCore& f) {
     const FiberState state = f.state.load(std::memory_order_relaxed);
     if (state == FiberState::kFree || state == FiberState::kDone || ++named > kMost) return;

@@ -118,7 +118,7 @@ class RuntimeCore {
   WorkerPool workers_;
   Monitor monitor_;
 
-  std::mutex stop_lock_;
+  mutable std::mutex stop_lock_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> exit_handler_{false};
   std::atomic<bool> no_stack_reported_{false};

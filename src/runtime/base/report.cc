@@ -33,8 +33,9 @@ class Line {
     if (fiber == nullptr) {
       add("umcg: thread %ld: ", syscall(SYS_gettid));
     } else {
-      add("umcg: fiber %llu \"%s\": ", static_cast<unsigned long long>(fiber->id),
-          fiber->name != nullptr ? fiber->name : "");
+      const std::string_view name = fiber->name_now();
+      add("umcg: fiber %llu \"%.*s\": ", static_cast<unsigned long long>(fiber->id_now()),
+          static_cast<int>(name.size()), name.data());
     }
   }
   void send() noexcept {

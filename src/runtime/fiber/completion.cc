@@ -2,8 +2,8 @@
 #include "runtime/fiber/completion.h"
 
 #include <exception>
+#include <mutex>
 #include <new>
-#include <utility>
 
 #include "runtime/base/report.h"
 #include "runtime/fiber/stop_state.h"
@@ -57,11 +57,17 @@ FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept {
   return holds ? wakeups.take_one_of(*w.rt) : nullptr;
 }
 
+void free_name(FiberCore& f) noexcept {
+  if (f.name.load(std::memory_order_relaxed) == nullptr) return;
+  std::lock_guard lock(f.rt->stop_lock());
+  delete[] f.name.exchange(nullptr, std::memory_order_relaxed);
+}
+
 void destroy_task(FiberCore& f) noexcept {
   f.ops->destroy(f.task);
   f.error = nullptr;
   if (f.task_align != 0) ::operator delete (f.task, std::align_val_t{f.task_align});
-  delete[] std::exchange(f.name, nullptr);
+  free_name(f);
   free_stop_state(f);
 }
 

@@ -23,6 +23,9 @@ FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept;
 // Outside the runtime. Destroys the task and all that the descriptor owns.
 void destroy_task(FiberCore& f) noexcept;
 
+// Outside the runtime.
+void free_name(FiberCore& f) noexcept;
+
 // Gives back a descriptor that owns nothing any more, to the server (held by the caller) or, with
 // null, to the slab.
 void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept;

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <string_view>
 
 #include "umcg/internal/task.h"
 #include "umcg/internal/wait_queue.h"
@@ -31,8 +32,10 @@ struct alignas(64) FiberCore {
   const TaskOps* ops = nullptr;
   void* task = nullptr;  // inline_task, or from operator new
   RuntimeCore* rt = nullptr;
-  const char* name = nullptr;  // from new[], or null
-  std::uint64_t id = 0;
+  // Atomic for reports, which read them of any fiber. The name comes from new[], or is null; it is
+  // freed under the runtime's stop_lock(), which a report about other fibers holds.
+  std::atomic<const char*> name{nullptr};
+  std::atomic<std::uint64_t> id{0};
 
   // Written by the worker that runs the fiber; null until it first runs, unless it asked for a
   // size.
@@ -45,6 +48,12 @@ struct alignas(64) FiberCore {
   std::atomic<std::uintptr_t> stop{0};
   // Written on the fiber before `done`, read after it.
   std::exception_ptr error;
+
+  std::uint64_t id_now() const noexcept { return id.load(std::memory_order_relaxed); }
+  std::string_view name_now() const noexcept {
+    const char* const n = name.load(std::memory_order_acquire);
+    return n != nullptr ? n : "";
+  }
 
   std::atomic<FiberState> state{FiberState::kFree};
   // Owned by the fiber itself.

@@ -35,7 +35,7 @@ void FiberHandle::require_joinable(const char* what) const {
 }
 
 FiberId FiberHandle::get_id() const noexcept {
-  return core_ != nullptr ? FiberId(core_->id) : FiberId();
+  return core_ != nullptr ? FiberId(core_->id_now()) : FiberId();
 }
 
 WaitStatus FiberHandle::wait(std::stop_token stop, Deadline deadline) const {

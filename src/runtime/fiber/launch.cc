@@ -53,7 +53,8 @@ void apply(const SpawnOptions& options, RuntimeCore& rt, FiberCore& f) {
     char* const name = new char[n + 1];
     std::memcpy(name, options.name.data(), n);
     name[n] = '\0';
-    f.name = name;
+    // Release pairs with the acquire of name_now() in reports.
+    f.name.store(name, std::memory_order_release);
   }
   if (options.stack_size != 0) {
     f.stack = rt.stacks().allocate(options.stack_size);
@@ -67,7 +68,7 @@ void reset(FiberCore& f, RuntimeCore& rt) noexcept {
   f.task = f.inline_task;
   f.task_align = 0;
   f.stack = nullptr;
-  f.id = 0;
+  f.id.store(0, std::memory_order_relaxed);
   f.pins = f.no_suspend = 0;
   f.done.word.store(0, std::memory_order_relaxed);
 }
@@ -104,7 +105,7 @@ void* task_storage(FiberCore* fiber) noexcept { return fiber->task; }
 
 void discard_fiber(FiberCore* f) noexcept {
   if (f->task_align != 0) ::operator delete (f->task, std::align_val_t{f->task_align});
-  delete[] std::exchange(f->name, nullptr);
+  free_name(*f);
   if (f->stack != nullptr) f->rt->stacks().release(f->stack);
   recycle_fiber(*f->rt, nullptr, *f);
 }
@@ -117,12 +118,12 @@ void start_fiber(FiberCore* f, const TaskOps* ops, bool detached) {
   Worker* const w = current_worker();
   if (w != nullptr && w->rt == &rt && enter(*w)) {
     Server& s = *w->server;
-    f->id = rt.next_fiber_id(s);
+    f->id.store(rt.next_fiber_id(s), std::memory_order_relaxed);
     count_here(s.counters.fibers_started);
     push_fresh(s, f);
     leave(*w);
   } else {
-    f->id = rt.next_fiber_id();
+    f->id.store(rt.next_fiber_id(), std::memory_order_relaxed);
     count_anywhere(rt.shared_counters().fibers_started);
     rt.inject_from_outside(f);
   }

@@ -18,12 +18,12 @@ bool in_fiber() noexcept { return current_fiber() != nullptr; }
 
 FiberId get_id() noexcept {
   const FiberCore* const f = current_fiber();
-  return f != nullptr ? FiberId(f->id) : FiberId();
+  return f != nullptr ? FiberId(f->id_now()) : FiberId();
 }
 
 std::string_view get_name() noexcept {
   const FiberCore* const f = current_fiber();
-  return f != nullptr && f->name != nullptr ? f->name : "";
+  return f != nullptr ? f->name_now() : std::string_view();
 }
 
 std::stop_token get_stop_token() {

@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <new>
-#include <system_error>
 
 #include "kernel_shim/task.h"
 #include "runtime/runtime_core.h"
@@ -39,7 +38,7 @@ Worker* WorkerPool::create() noexcept {
   w->index = index;
   try {
     w->thread = std::thread(worker_thread, std::ref(*w));
-  } catch (const std::system_error&) {
+  } catch (...) {  // std::system_error: no thread; std::bad_alloc: no memory to ask for one
     shim::release_task(w->task);
     return nullptr;
   }
