@@ -118,8 +118,15 @@ FiberCore* find_work(Worker& w) noexcept {
     rt.idle().end_search();
     searching = false;
     rt.signal_if_idle();
-    const bool must_not_sleep = rt.has_queued_work() || rt.workers().stopping();
-    searching = must_not_sleep ? !rt.idle().withdraw(s.index) : sleep(w, s);
+    if (rt.has_queued_work() || rt.workers().stopping()) {
+      // Counted again, by ourselves or by the waker who was faster: who finds one fiber here must
+      // see to it that somebody looks for the next, since its submitter saw a searcher and woke
+      // nobody.
+      if (rt.idle().withdraw(s.index)) rt.idle().begin_search();
+      searching = true;
+    } else {
+      searching = sleep(w, s);
+    }
     if (rt.workers().stopping()) {
       if (searching) rt.idle().end_search();
       return nullptr;
