@@ -133,10 +133,10 @@ TEST_P(StormTest, RawBlockingYieldsAndSpawns) {
   options.servers = 2;
   options.handoff = GetParam();
   umcg::Runtime rt(options);
-  const int rounds = umcg_test::kSanitized ? 20 : 60;
+  constexpr int kRounds = umcg_test::kSanitized ? 20 : 60;
   std::vector<umcg::Fiber<>> fibers;
   for (std::size_t i = 0; i < kFibers; ++i) {
-    fibers.push_back(rt.spawn([&storm, i, rounds] { fiber(storm, i, rounds); }));
+    fibers.push_back(rt.spawn([&storm, i] { fiber(storm, i, kRounds); }));
   }
   for (auto& f : fibers) {
     if (f.wait({}, umcg_test::kLong) != umcg::WaitStatus::kReady) {
@@ -147,7 +147,7 @@ TEST_P(StormTest, RawBlockingYieldsAndSpawns) {
   }
   EXPECT_TRUE(rt.wait_idle(umcg_test::kLong));
   EXPECT_EQ(storm.twice, 0);
-  EXPECT_EQ(storm.steps, static_cast<long>(kFibers) * rounds);
+  EXPECT_EQ(storm.steps, static_cast<long>(kFibers) * kRounds);
   EXPECT_EQ(storm.children_started, storm.children_ended);
   EXPECT_EQ(storm.guarded, storm.entries);
   EXPECT_GT(storm.guarded, 0);
