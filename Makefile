@@ -46,7 +46,7 @@ demo: configure
 	@cmp $(build)/fibers.sha256 $(build)/pool.sha256 && tail -n 3 $(build)/fibers.sha256
 
 test: build
-	ctest --preset $(PRESET)
+	ctest --preset $(PRESET) -j $(JOBS)
 
 bench: build
 	bash bench/run.sh $(BENCH_ARGS) $(build)
