@@ -141,7 +141,6 @@ Stack* StackPool::build(StackSlab& slab, std::size_t slot, std::size_t index) no
 
 void StackPool::trim() noexcept {
   for (std::size_t i = 0; i < kClasses; ++i) {
-    if (classes_[i].slabs == nullptr) continue;
     std::lock_guard lock(lock_);
     if (trim_class(classes_[i], stack_bytes(i)) != 0) {
       trims_.fetch_add(1, std::memory_order_relaxed);
