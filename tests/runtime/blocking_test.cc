@@ -15,6 +15,7 @@
 
 #include "support/eventually.h"
 #include "support/matrix.h"
+#include "support/pipe.h"
 #include "support/sanitizers.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"
@@ -22,28 +23,7 @@
 namespace {
 
 using Blocking = umcg_test::MatrixTest;
-
-class Pipe {
- public:
-  Pipe() {
-    if (::pipe(fds_) != 0) throw std::runtime_error("pipe");
-  }
-  ~Pipe() {
-    ::close(fds_[0]);
-    ::close(fds_[1]);
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-
-  int read() const {
-    unsigned char byte = 0;
-    return ::read(fds_[0], &byte, 1) == 1 ? byte : -1;
-  }
-  void write(unsigned char byte) const { EXPECT_EQ(::write(fds_[1], &byte, 1), 1); }
-
- private:
-  int fds_[2];
-};
+using umcg_test::Pipe;
 
 TEST_P(Blocking, ReturnsAndThrowsWhatTheFunctionDoes) {
   umcg::Runtime rt(options());
