@@ -19,6 +19,7 @@
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/stack/overflow.h"
+#include "runtime/sync/wait_reason.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -231,10 +232,15 @@ void RuntimeCore::name_stragglers() const noexcept {
   fibers_.for_each([&](const FiberCore& f) {
     const FiberState state = f.state.load(std::memory_order_relaxed);
     if (state == FiberState::kFree || state == FiberState::kDone || ++named > kMost) return;
-    warn_of(f, "%s",
-            state == FiberState::kParked    ? "parked"
-            : state == FiberState::kRunning ? "running, or blocked in the kernel"
-                                            : "ready");
+    const WaitRecord wait(f.waits_for.load(std::memory_order_relaxed));
+    if (wait.reason() != WaitReason::kNone) {
+      warn_of(f, "%s", describe(wait).text);
+    } else {
+      warn_of(f, "%s",
+              state == FiberState::kParked    ? "parked"
+              : state == FiberState::kRunning ? "running, or blocked in the kernel"
+                                              : "ready");
+    }
   });
   if (named > kMost) warn("and %d more", named - kMost);
 }

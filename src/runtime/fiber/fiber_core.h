@@ -61,8 +61,12 @@ struct alignas(64) FiberCore {
   std::uint16_t pins = 0;        // live ThreadPins
   std::uint16_t no_suspend = 0;  // stop callbacks that we are inside of
   std::uint16_t task_align = 0;  // of a task from operator new, else 0
+  // A WaitRecord: what the fiber waits for. Written by the fiber, read by reports about any.
+  std::atomic<std::uint64_t> waits_for{0};
   alignas(16) std::byte inline_task[kInlineTask];
 };
+
+static_assert(sizeof(FiberCore) == 192);
 
 // Bits of FiberCore::done beyond those of the queue itself.
 inline constexpr std::uintptr_t kDone = 4;

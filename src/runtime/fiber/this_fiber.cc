@@ -43,7 +43,7 @@ WaitStatus sleep_until(Deadline deadline, std::stop_token stop) {
   if (const WaitStatus early = refuse_early(&stop, deadline); early != WaitStatus::kReady) {
     return early;
   }
-  Waiter waiter;  // in no queue: only the deadline or a stop can end it
+  Waiter waiter(WaitReason::kSleep);  // in no queue: only the deadline or a stop can end it
   return to_status(waiter.wait(&stop, deadline));
 }
 

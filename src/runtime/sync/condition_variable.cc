@@ -37,7 +37,7 @@ WaitStatus ConditionVariable::wait_any(void* lock, void (*unlock)(void*), void (
   if (const WaitStatus early = refuse_early(stop_or_null, deadline); early != WaitStatus::kReady) {
     return early;
   }
-  Waiter waiter;
+  Waiter waiter(WaitReason::kConditionVariable, this);
   WaitNode node{.waiter = &waiter};
   {
     QueueLock queue_lock(queue_);

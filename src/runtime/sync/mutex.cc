@@ -51,7 +51,7 @@ WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
     die("Mutex: lock() of a mutex that the caller holds already would wait for ever");
   }
   for (bool has_lost = false;; has_lost = true) {
-    Waiter waiter;
+    Waiter waiter(WaitReason::kMutex, &owner);
     WaitNode node{.waiter = &waiter, .token = token, .amount = has_lost};
     {
       QueueLock lock(queue);

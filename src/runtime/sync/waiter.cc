@@ -30,7 +30,7 @@ void make_ready(const Claim& claim) noexcept {
   }
 }
 
-Waiter::Waiter() {
+Waiter::Waiter(WaitReason reason, const void* object) : reason_(reason), object_(object) {
   FiberCore* const f = current_fiber();
   if (f != nullptr && f->no_suspend != 0) die("a stop callback must not suspend");
   if (f != nullptr && f->pins == 0) {
@@ -54,6 +54,7 @@ Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
 }
 
 void Waiter::wait_as_fiber(Deadline deadline) {
+  const ShowWait show(fiber_->waits_for, reason_, object_, !deadline.is_never());
   if (deadline.is_never()) {
     park(*this);
     return;
@@ -66,6 +67,10 @@ void Waiter::wait_as_fiber(Deadline deadline) {
 
 void Waiter::wait_as_thread(Deadline deadline) {
   if (!settle_parked()) return;
+  std::optional<ShowWait> show;
+  if (FiberCore* const f = current_fiber()) {
+    show.emplace(f->waits_for, reason_, object_, !deadline.is_never());
+  }
   // A pinned fiber waits here with its thread: the server goes on with another worker.
   if (Worker* w = current_worker(); w != nullptr) hand_over_for_pin(*w);
   while (state_.load(std::memory_order_acquire) == kParked) {

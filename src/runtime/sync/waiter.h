@@ -36,6 +36,7 @@
 #include <stop_token>
 
 #include "runtime/fiber/fiber_core.h"
+#include "runtime/sync/wait_reason.h"
 #include "umcg/kernel.h"
 #include "umcg/wait.h"
 
@@ -62,8 +63,9 @@ struct Claim {
 
 class Waiter {
  public:
-  // For the calling fiber, or, when there is none or it is pinned, for the calling thread.
-  Waiter();
+  // For the calling fiber, or, when there is none or it is pinned, for the calling thread. What is
+  // awaited is for reports only; `object` is that by which people and the wait graph know it.
+  explicit Waiter(WaitReason reason = WaitReason::kOther, const void* object = nullptr);
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
@@ -109,6 +111,8 @@ class Waiter {
 
   std::atomic<std::uint32_t> state_{kOpen};
   bool claimed_open_ = false;
+  const WaitReason reason_;
+  const void* const object_;
   FiberCore* fiber_ = nullptr;
   umcg_tid thread_ = 0;
 };
