@@ -70,6 +70,35 @@ struct Stored<void> {
 template <class R>
 using stored_t = typename Stored<R>::type;
 
+// Calls the function in front with the arguments behind it, all as rvalues, and with a stop token
+// between if it takes one.
+template <class R, class GetStopToken, class F, class... A>
+R call_with(std::tuple<F, A...>& call, GetStopToken get_stop_token) {
+  return std::apply(
+      [&](F& f, A&... args) -> R {
+        if constexpr (kTakesStopToken<F, A...>) {
+          return std::invoke(std::move(f), get_stop_token(), std::move(args)...);
+        } else {
+          return std::invoke(std::move(f), std::move(args)...);
+        }
+      },
+      call);
+}
+
+// Builds at `where` the stored form of what make() returns.
+template <class R, class Make>
+void store_result(void* where, Make&& make) {
+  if constexpr (std::is_void_v<R>) {
+    make();
+    ::new (where) stored_t<R>();
+  } else if constexpr (std::is_reference_v<R>) {
+    R r = make();
+    ::new (where) stored_t<R>(std::addressof(r));
+  } else {
+    ::new (where) stored_t<R>(make());
+  }
+}
+
 // The result is kept apart from the call, so that it outlives the arguments.
 template <class R, class F, class... A>
 class Task {
@@ -112,32 +141,10 @@ class Task {
     if (t->holds_ == Holds::kResult) std::destroy_at(std::addressof(t->result_));
   }
 
-  R call(FiberCore* self) {
-    return std::apply(
-        [self](auto&... parts) -> R {
-          if constexpr (kTakesStopToken<F, A...>) {
-            return with_stop_token(stop_token_of(self), parts...);
-          } else {
-            (void)self;
-            return std::invoke(std::move(parts)...);
-          }
-        },
-        call_);
-  }
-  static R with_stop_token(std::stop_token stop, auto& f, auto&... args) {
-    return std::invoke(std::move(f), std::move(stop), std::move(args)...);
-  }
-
   void call_and_store(FiberCore* self) {
-    if constexpr (std::is_void_v<R>) {
-      call(self);
-      ::new (static_cast<void*>(std::addressof(result_))) stored_t<R>();
-    } else if constexpr (std::is_reference_v<R>) {
-      R r = call(self);
-      ::new (static_cast<void*>(std::addressof(result_))) stored_t<R>(std::addressof(r));
-    } else {
-      ::new (static_cast<void*>(std::addressof(result_))) stored_t<R>(call(self));
-    }
+    store_result<R>(std::addressof(result_), [this, self]() -> R {
+      return call_with<R>(call_, [self] { return stop_token_of(self); });
+    });
     stored_ = true;
   }
 

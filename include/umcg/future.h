@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// future.h - Promise, Future: one result that somebody gives and somebody else waits for.
+//
+//     umcg::Promise<int> answer;
+//     umcg::Future<int> future = answer.get_future();
+//     umcg::post([p = std::move(answer)]() mutable { p.set_value(42); });
+//     use(future.get());
+//
+// As std::promise and std::future, with their errors (std::future_error); a fiber that waits parks.
+// For the result of a function there are spawn() (fiber.h), Scope (scope.h) and ThreadPool
+// (thread_pool.h). A future's destructor never waits. when_all() and when_any() combine futures
+// without a fiber that waits for each. One allocation per promise. Promise and future may be of
+// different fibers, threads and runtimes; each is for one at a time. Memory order: set_value()
+// happens before the return of the wait that it ends.
+#ifndef UMCG_FUTURE_H_
+#define UMCG_FUTURE_H_
+
+#include <chrono>
+#include <exception>
+#include <future>  // std::future_status, std::future_error
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+#include "umcg/internal/future_state.h"
+#include "umcg/wait.h"
+
+namespace umcg::inline v0 {
+
+// All but get() is for any fiber or thread. Without a state (default-made, moved from, after get())
+// these throw std::future_error: no_state.
+template <class R>
+class Future {
+ public:
+  constexpr Future() noexcept = default;
+  Future(Future&&) noexcept = default;
+  Future& operator=(Future&&) noexcept = default;
+  ~Future() = default;
+
+  // Whether there is a result to come or to get.
+  bool valid() const noexcept { return static_cast<bool>(state_); }
+  // Never waits.
+  bool is_ready() const { return state_.checked().is_ready(); }
+
+  // Waits, then hands out the result or throws the error. Once: valid() is false after it. May
+  // suspend, may migrate.
+  R get() {
+    state_.checked();
+    const State state = std::move(state_);
+    state->wait_for_value();
+    return internal::take_stored<R>(&state->value());
+  }
+
+  // May suspend, may migrate. Woken by the promise.
+  void wait() const { (void)state_.checked().wait(nullptr, Deadline()); }
+  WaitStatus wait(std::stop_token stop, Deadline deadline = {}) const {
+    return state_.checked().wait(&stop, deadline);
+  }
+  template <class Rep, class Period>
+  std::future_status wait_for(std::chrono::duration<Rep, Period> d) const {
+    return to_status(state_.checked().wait(nullptr, Deadline(d)));
+  }
+  template <class Clock, class Duration>
+  std::future_status wait_until(std::chrono::time_point<Clock, Duration> t) const {
+    return to_status(state_.checked().wait(nullptr, Deadline(t)));
+  }
+
+ private:
+  friend struct FutureMaker;
+  using State = internal::StateRef<internal::FutureValue<R>>;
+  explicit Future(State state) noexcept : state_(std::move(state)) {}
+
+  static std::future_status to_status(WaitStatus s) noexcept {
+    return s == WaitStatus::kReady ? std::future_status::ready : std::future_status::timeout;
+  }
+
+  State state_;
+};
+
+// Internal: the way between futures and their states.
+struct FutureMaker {
+  template <class R>
+  static Future<R> make(internal::StateRef<internal::FutureValue<R>> state) noexcept {
+    return Future<R>(std::move(state));
+  }
+  template <class R>
+  static internal::FutureState& state_of(const Future<R>& future) {
+    return future.state_.checked();
+  }
+};
+
+namespace internal {
+
+// What promises have in common whatever their result is.
+template <class R>
+class PromiseBase {
+ public:
+  PromiseBase() : state_(new FutureValue<R>) {}
+  PromiseBase(PromiseBase&&) noexcept = default;
+  PromiseBase& operator=(PromiseBase&& other) noexcept {
+    PromiseBase(std::move(other)).swap(*this);
+    return *this;
+  }
+  // A future that got nothing gets std::future_errc::broken_promise.
+  ~PromiseBase() {
+    if (state_) state_->abandon();
+  }
+
+  // Once; then future_already_retrieved.
+  Future<R> get_future() {
+    state_.checked().retrieve();
+    return FutureMaker::make<R>(state_.share());
+  }
+
+  // Any fiber or thread. Never suspends. A second result throws promise_already_satisfied.
+  void set_exception(std::exception_ptr error) {
+    state_.checked().claim();
+    state_->store_error(std::move(error));
+    state_->publish();
+  }
+
+ protected:
+  void swap(PromiseBase& other) noexcept { state_.swap(other.state_); }
+
+  // Like set_exception(). If building the result throws, there is none yet.
+  template <class Make>
+  void set(Make make) {
+    state_.checked().claim();
+#if UMCG_HAS_EXCEPTIONS
+    try {
+      state_->store(make);
+    } catch (...) {
+      state_->unclaim();
+      throw;
+    }
+#else
+    state_->store(make);
+#endif
+    state_->publish();
+  }
+
+ private:
+  StateRef<FutureValue<R>> state_;
+};
+
+}  // namespace internal
+
+template <class R>
+class Promise : public internal::PromiseBase<R> {
+ public:
+  void set_value(const R& value) {
+    this->set([&]() -> R { return value; });
+  }
+  void set_value(R&& value) {
+    this->set([&]() -> R { return std::move(value); });
+  }
+  void swap(Promise& other) noexcept { internal::PromiseBase<R>::swap(other); }
+};
+template <class R>
+class Promise<R&> : public internal::PromiseBase<R&> {
+ public:
+  void set_value(R& value) {
+    this->set([&]() -> R& { return value; });
+  }
+  void swap(Promise& other) noexcept { internal::PromiseBase<R&>::swap(other); }
+};
+template <>
+class Promise<void> : public internal::PromiseBase<void> {
+ public:
+  void set_value() {
+    set([] {});
+  }
+  void swap(Promise& other) noexcept { internal::PromiseBase<void>::swap(other); }
+};
+
+template <class R>
+void swap(Promise<R>& a, Promise<R>& b) noexcept {
+  a.swap(b);
+}
+
+}  // namespace umcg::inline v0
+
+#include "umcg/internal/when.h"  // when_all, when_any
+
+#endif  // UMCG_FUTURE_H_
