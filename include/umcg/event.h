@@ -15,6 +15,7 @@
 #include <stop_token>
 
 #include "umcg/internal/config.h"
+#include "umcg/internal/select_case.h"
 #include "umcg/internal/wait_queue.h"
 #include "umcg/wait.h"
 
@@ -44,6 +45,9 @@ class UMCG_API Event {
   bool wait_until(std::chrono::time_point<Clock, Duration> t) {
     return wait(std::stop_token(), Deadline(t)) == WaitStatus::kReady;
   }
+
+  // For select(): chosen when the event is set. One that is set and reset at once may be missed.
+  SelectCase on_set() noexcept;
 
  private:
   internal::WaitQueue queue_;

@@ -18,6 +18,7 @@
 
 #include "umcg/internal/config.h"
 #include "umcg/internal/launch.h"
+#include "umcg/internal/select_case.h"
 #include "umcg/wait.h"
 
 namespace umcg::inline v0 {
@@ -50,6 +51,8 @@ class UMCG_API FiberHandle {
   FiberId get_id() const noexcept;
   // Waits until the fiber has ended; it must still be joined. May suspend, may migrate.
   WaitStatus wait(std::stop_token stop = {}, Deadline deadline = {}) const;
+  // For select(): chosen when the fiber has ended; it must still be joined. Throws as wait() does.
+  SelectCase on_done() const;
   // Lets the fiber run on by itself. Throws std::system_error if not joinable.
   void detach();
   // Asks the fiber to stop. Runs its stop callbacks here. False if it was asked before.

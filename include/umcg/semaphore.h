@@ -18,6 +18,7 @@
 #include <stop_token>
 
 #include "umcg/internal/config.h"
+#include "umcg/internal/select_case.h"
 #include "umcg/internal/wait_queue.h"
 #include "umcg/wait.h"
 
@@ -48,10 +49,15 @@ class UMCG_API Semaphore {
     return acquire(std::stop_token(), Deadline(t)) == WaitStatus::kReady;
   }
 
+  // For select(): n permits are the caller's when it is chosen.
+  SelectCase on_acquire(std::ptrdiff_t n = 1) noexcept;
+
   // Any fiber or thread. Never suspends. More than max() permits in all aborts.
   void release(std::ptrdiff_t n = 1) noexcept;
 
  private:
+  struct Case;
+
   std::atomic<std::int64_t> state_;  // permits * 2, plus 1 while somebody waits
   internal::WaitQueue queue_;
 };

@@ -17,6 +17,7 @@ namespace {
 [[gnu::tls_model("initial-exec")]] constinit thread_local Runtime* t_entered = nullptr;
 // Its address is the thread's token.
 [[gnu::tls_model("initial-exec")]] alignas(16) constinit thread_local char t_identity = 0;
+[[gnu::tls_model("initial-exec")]] constinit thread_local std::uint32_t t_random = 0;
 
 struct TaskHolder {
   shim::Task* task = nullptr;
@@ -56,6 +57,18 @@ std::uintptr_t current_token() noexcept {
     return reinterpret_cast<std::uintptr_t>(t_worker->current);
   }
   return reinterpret_cast<std::uintptr_t>(&t_identity) | kThreadToken;
+}
+
+std::uint32_t thread_random() noexcept {
+  opaque();
+  if (t_random == 0) {
+    const auto address = reinterpret_cast<std::uintptr_t>(&t_random);
+    t_random = static_cast<std::uint32_t>(address >> 4) * 2654435761u | 1;
+  }
+  t_random ^= t_random << 13;  // xorshift32
+  t_random ^= t_random >> 17;
+  t_random ^= t_random << 5;
+  return t_random;
 }
 
 shim::Task& thread_task() {

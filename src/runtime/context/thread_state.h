@@ -51,6 +51,9 @@ void set_entered_runtime(Runtime* runtime) noexcept;
 inline constexpr std::uintptr_t kThreadToken = 2;
 UMCG_OPAQUE std::uintptr_t current_token() noexcept;
 
+// Pseudo-random, of a sequence of this thread's own. For choices that are to be fair, no more.
+UMCG_OPAQUE std::uint32_t thread_random() noexcept;
+
 // The task on which this thread sleeps when it waits for something of ours. Made on first use,
 // given back at thread exit; aborts if there is no memory for one.
 UMCG_OPAQUE shim::Task& thread_task();

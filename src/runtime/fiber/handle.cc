@@ -43,6 +43,11 @@ WaitStatus FiberHandle::wait(std::stop_token stop, Deadline deadline) const {
   return wait_event(core_->done, kDone, &stop, deadline);
 }
 
+SelectCase FiberHandle::on_done() const {
+  require_joinable("umcg::Fiber::on_done");
+  return event_case(core_->done, kDone);
+}
+
 void FiberHandle::detach() {
   require_joinable("umcg::Fiber::detach");
   FiberCore& f = *std::exchange(core_, nullptr);

@@ -25,10 +25,7 @@ void ConditionVariable::notify_all() noexcept {
   if (queue_.word.load(std::memory_order_acquire) == 0) return;
   Wakeups wakeups;
   QueueLock lock(queue_);
-  while (WaitNode* node = lock.head()) {
-    lock.remove(*node);
-    wakeups.claim(*node, kGranted);
-  }
+  wakeups.claim_all(lock, kGranted);
 }
 
 WaitStatus ConditionVariable::wait_any(void* lock, void (*unlock)(void*), void (*relock)(void*),
@@ -45,7 +42,7 @@ WaitStatus ConditionVariable::wait_any(void* lock, void (*unlock)(void*), void (
   }
   unlock(lock);
   const Outcome outcome = waiter.wait(stop_or_null, deadline);
-  if (outcome != kGranted) withdraw(queue_, node, [](QueueLock&) {});
+  if (outcome != kGranted) withdraw(queue_, node);
   relock(lock);
   return to_status(outcome);
 }

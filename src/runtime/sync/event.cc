@@ -16,6 +16,8 @@ void Event::reset() noexcept {
 
 bool Event::is_set() const noexcept { return event_is_set(queue_, kQueueFlag); }
 
+SelectCase Event::on_set() noexcept { return event_case(queue_, kQueueFlag); }
+
 void Event::wait() { (void)wait_event(queue_, kQueueFlag, nullptr, Deadline()); }
 
 WaitStatus Event::wait(std::stop_token stop, Deadline deadline) {

@@ -1,15 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sync/event_word.h"
 
+#include "runtime/sync/select_ops.h"
+
 namespace umcg::inline v0::internal {
+namespace {
+
+struct EventCase {
+  static WaitQueue& queue(const SelectCase& c) noexcept {
+    return *static_cast<WaitQueue*>(c.object);
+  }
+  static std::uintptr_t flag(const SelectCase& c) noexcept {
+    return static_cast<std::uintptr_t>(c.number);
+  }
+  static bool try_now(const SelectCase& c) { return event_is_set(queue(c), flag(c)); }
+  static bool enqueue(const SelectCase& c, WaitNode& node) noexcept {
+    QueueLock lock(queue(c));
+    if ((lock.flags() & flag(c)) != 0) return false;
+    lock.push_back(node);
+    return true;
+  }
+  static void withdraw(const SelectCase& c, WaitNode& node) noexcept {
+    internal::withdraw(queue(c), node);
+  }
+  static bool complete(const SelectCase& c, WaitNode& node, Outcome /*code*/) noexcept {
+    settle(queue(c), *node.waiter);
+    return true;
+  }
+  static constexpr SelectOps kOps{try_now, enqueue, withdraw, complete};
+};
+
+}  // namespace
+
+SelectCase event_case(WaitQueue& queue, std::uintptr_t flag) noexcept {
+  return {.ops = &EventCase::kOps, .object = &queue, .number = static_cast<std::int64_t>(flag)};
+}
 
 void set_event_slow(WaitQueue& queue, std::uintptr_t flag, Wakeups& wakeups) noexcept {
   QueueLock lock(queue);
   lock.set_flags(lock.flags() | flag);
-  while (WaitNode* node = lock.head()) {
-    lock.remove(*node);
-    wakeups.claim(*node, kGranted);
-  }
+  wakeups.claim_all(lock, kGranted);
 }
 
 WaitStatus wait_event(WaitQueue& queue, std::uintptr_t flag, const std::stop_token* stop,
@@ -26,13 +56,7 @@ WaitStatus wait_event(WaitQueue& queue, std::uintptr_t flag, const std::stop_tok
     }
     lock.push_back(node);
   }
-  const Outcome outcome = waiter.wait(stop, deadline);
-  if (outcome == kGranted) {
-    settle(queue, waiter);
-  } else {
-    withdraw(queue, node, [](QueueLock&) {});
-  }
-  return to_status(outcome);
+  return to_status(wait_in(queue, node, stop, deadline));
 }
 
 }  // namespace umcg::inline v0::internal

@@ -9,6 +9,7 @@
 #define UMCG_RUNTIME_SYNC_EVENT_WORD_H_
 
 #include "runtime/sync/wait_queue.h"
+#include "umcg/internal/select_case.h"
 
 namespace umcg::inline v0::internal {
 
@@ -33,6 +34,9 @@ inline void set_event(WaitQueue& queue, std::uintptr_t flag) noexcept {
 // Waits for the flag. May suspend, may migrate.
 WaitStatus wait_event(WaitQueue& queue, std::uintptr_t flag, const std::stop_token* stop,
                       Deadline deadline);
+
+// For select(): chosen when the flag is set.
+SelectCase event_case(WaitQueue& queue, std::uintptr_t flag) noexcept;
 
 }  // namespace umcg::inline v0::internal
 

@@ -5,6 +5,7 @@
 #include "umcg/semaphore.h"
 
 #include "runtime/base/report.h"
+#include "runtime/sync/select_ops.h"
 #include "runtime/sync/wait_queue.h"
 
 namespace umcg::inline v0 {
@@ -25,6 +26,12 @@ void grant(QueueLock& lock, std::atomic<std::int64_t>& state, Wakeups& wakeups) 
     if (wakeups.claim(*node, kGranted)) state.fetch_sub(amount * 2, std::memory_order_acq_rel);
   }
   state.fetch_and(~kWaiting, std::memory_order_release);
+}
+
+// After somebody has left the queue: he may have stood before smaller requests.
+void serve_those_behind(QueueLock& lock, std::atomic<std::int64_t>& state,
+                        Wakeups& wakeups) noexcept {
+  if ((state.load(std::memory_order_relaxed) & kWaiting) != 0) grant(lock, state, wakeups);
 }
 
 WaitStatus acquire_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
@@ -51,19 +58,43 @@ WaitStatus acquire_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
     }
     lock.push_back(node);
   }
-  const Outcome outcome = waiter.wait(stop, deadline);
-  if (outcome == kGranted) {
-    settle(queue, waiter);
-  } else {
-    Wakeups wakeups;  // those behind a large request that gives up may be served now
-    withdraw(queue, node, [&](QueueLock& lock) {
-      if ((state.load(std::memory_order_relaxed) & kWaiting) != 0) grant(lock, state, wakeups);
-    });
-  }
-  return to_status(outcome);
+  Wakeups wakeups;
+  return to_status(wait_in(queue, node, stop, deadline,
+                           [&](QueueLock& lock) { serve_those_behind(lock, state, wakeups); }));
 }
 
 }  // namespace
+
+struct Semaphore::Case {
+  static Semaphore& of(const SelectCase& c) noexcept { return *static_cast<Semaphore*>(c.object); }
+  static bool try_now(const SelectCase& c) { return of(c).try_acquire(c.number); }
+  static bool enqueue(const SelectCase& c, WaitNode& node) noexcept {
+    std::atomic<std::int64_t>& state = of(c).state_;
+    QueueLock lock(of(c).queue_);
+    std::int64_t seen = state.load(std::memory_order_relaxed);
+    while ((seen & kWaiting) == 0) {
+      if (seen / 2 >= c.number) return false;
+      if (state.compare_exchange_weak(seen, seen | kWaiting, std::memory_order_relaxed)) break;
+    }
+    node.amount = c.number;
+    lock.push_back(node);
+    return true;
+  }
+  static void withdraw(const SelectCase& c, WaitNode& node) noexcept {
+    Wakeups wakeups;
+    internal::withdraw(of(c).queue_, node,
+                       [&](QueueLock& lock) { serve_those_behind(lock, of(c).state_, wakeups); });
+  }
+  static bool complete(const SelectCase& c, WaitNode& node, Outcome /*code*/) noexcept {
+    settle(of(c).queue_, *node.waiter);
+    return true;
+  }
+  static constexpr SelectOps kOps{try_now, enqueue, withdraw, complete};
+};
+
+SelectCase Semaphore::on_acquire(std::ptrdiff_t n) noexcept {
+  return {.ops = &Case::kOps, .object = this, .number = n};
+}
 
 bool Semaphore::try_acquire(std::ptrdiff_t n) noexcept {
   std::int64_t seen = state_.load(std::memory_order_relaxed);

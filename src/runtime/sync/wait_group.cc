@@ -37,22 +37,13 @@ WaitStatus wait_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
     }
     lock.push_back(node);
   }
-  const Outcome outcome = waiter.wait(stop, deadline);
-  if (outcome == kGranted) {
-    settle(queue, waiter);
-  } else {
-    withdraw(queue, node, [](QueueLock&) {});
-  }
-  return to_status(outcome);
+  return to_status(wait_in(queue, node, stop, deadline));
 }
 
 void wake_all(std::atomic<std::int64_t>& state, WaitQueue& queue) noexcept {
   Wakeups wakeups;
   QueueLock lock(queue);
-  while (WaitNode* node = lock.head()) {
-    lock.remove(*node);
-    wakeups.claim(*node, kGranted);
-  }
+  wakeups.claim_all(lock, kGranted);
   state.fetch_and(~kWaiting, std::memory_order_release);
 }
 

@@ -83,8 +83,15 @@ void QueueLock::remove(WaitNode& node) noexcept {
   if (head() == &node) set_head(node.next);
 }
 
-bool Wakeups::claim(WaitNode& node, Outcome outcome) noexcept {
-  const Claim claim = node.waiter->try_claim(outcome);
+void Wakeups::claim_all(QueueLock& lock, Outcome code) noexcept {
+  while (WaitNode* node = lock.head()) {
+    lock.remove(*node);
+    claim(*node, code);
+  }
+}
+
+bool Wakeups::claim(WaitNode& node, Outcome code) noexcept {
+  const Claim claim = node.waiter->try_claim(outcome_at(node.which, code));
   if (claim.fiber != nullptr) {
     claim.fiber->next = nullptr;
     (last_ == nullptr ? first_ : last_->next) = claim.fiber;

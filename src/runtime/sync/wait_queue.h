@@ -27,6 +27,8 @@ struct alignas(16) WaitNode {
   WaitNode* next = nullptr;
   WaitNode* prev = nullptr;
   bool linked = false;
+  // Among the nodes of a wait for several objects; goes into the outcome of a claim.
+  std::uint32_t which = 0;
   // Meaning is the object's.
   std::uintptr_t token = 0;
   std::int64_t amount = 0;
@@ -99,7 +101,9 @@ class Wakeups {
   ~Wakeups() { deliver(); }
 
   // Claims node's waiter. False: somebody else was faster. Under the lock.
-  bool claim(WaitNode& node, Outcome outcome) noexcept;
+  bool claim(WaitNode& node, Outcome code) noexcept;
+  // Empties the queue.
+  void claim_all(QueueLock& lock, Outcome code) noexcept;
   // Not under the lock.
   void deliver() noexcept;
   // Not under the lock. Takes out the first fiber if it is of that runtime: the caller runs it.
@@ -122,9 +126,32 @@ void withdraw(WaitQueue& queue, WaitNode& node, Cleanup cleanup) noexcept {
   cleanup(lock);
 }
 
+inline void withdraw(WaitQueue& queue, WaitNode& node) noexcept {
+  withdraw(queue, node, [](QueueLock&) {});
+}
+
 // After a wait that the queue's object ended: see "Lifetime" in waiter.h.
 inline void settle(WaitQueue& queue, const Waiter& waiter) noexcept {
   if (waiter.claimer_may_linger()) QueueLock pass_through(queue);
+}
+
+// The node's waiter, whose only node it is, waits in `queue`. When this returns nobody refers to
+// either. `cleanup` runs under the lock after a wait that a timeout or a stop ended. May suspend,
+// may migrate.
+template <class Cleanup>
+Outcome wait_in(WaitQueue& queue, WaitNode& node, const std::stop_token* stop, Deadline deadline,
+                Cleanup cleanup) {
+  const Outcome outcome = node.waiter->wait(stop, deadline);
+  if (outcome == kTimedOut || outcome == kStopAsked) {
+    withdraw(queue, node, cleanup);
+  } else {
+    settle(queue, *node.waiter);
+  }
+  return outcome;
+}
+inline Outcome wait_in(WaitQueue& queue, WaitNode& node, const std::stop_token* stop,
+                       Deadline deadline) {
+  return wait_in(queue, node, stop, deadline, [](QueueLock&) {});
 }
 
 // For a fast path that took what another one may still be giving away under the lock.
@@ -137,6 +164,7 @@ inline void settle_giver(WaitQueue& queue) noexcept {
 constexpr WaitStatus to_status(Outcome outcome) noexcept {
   return outcome == kTimedOut    ? WaitStatus::kTimeout
          : outcome == kStopAsked ? WaitStatus::kStopped
+         : outcome == kShut      ? WaitStatus::kClosed
                                  : WaitStatus::kReady;
 }
 

@@ -12,14 +12,6 @@
 #include "runtime/time/timer_heap.h"
 
 namespace umcg::inline v0::internal {
-namespace {
-
-struct StopCallback {
-  Waiter* waiter;
-  void operator()() const noexcept { make_ready(waiter->try_claim(kStopAsked)); }
-};
-
-}  // namespace
 
 void make_ready(const Claim& claim) noexcept {
   if (claim.fiber != nullptr) {
@@ -43,8 +35,9 @@ Waiter::Waiter(WaitReason reason, const void* object) : reason_(reason), object_
 Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
   // Its destructor waits for a callback that is just running, so the waiter outlives all claims by
   // it.
-  std::optional<std::stop_callback<StopCallback>> on_stop;
-  if (stop != nullptr && stop->stop_possible()) on_stop.emplace(*stop, StopCallback{this});
+  std::optional<StopWatch> on_stop;
+  if (stop != nullptr && stop->stop_possible())
+    on_stop.emplace(*stop, ClaimAtStop{this, kStopAsked});
   if (fiber_ != nullptr) {
     wait_as_fiber(deadline);
   } else {

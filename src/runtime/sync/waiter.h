@@ -53,6 +53,13 @@ inline constexpr Outcome kTimedOut = 2;
 inline constexpr Outcome kStopAsked = 3;
 inline constexpr Outcome kGranted = 4;  // what was waited for is the waiter's
 inline constexpr Outcome kRetry = 5;    // it may be had now: try again
+inline constexpr Outcome kShut = 6;     // the object was closed
+// A wait for several objects is told by which of its nodes it was ended (wait_queue.h).
+constexpr Outcome outcome_at(std::uint32_t which, Outcome code) noexcept {
+  return which << 8 | code;
+}
+constexpr std::uint32_t which_of(Outcome outcome) noexcept { return outcome >> 8; }
+constexpr Outcome code_of(Outcome outcome) noexcept { return outcome & 255; }
 
 // What a won claim leaves to do.
 struct Claim {
@@ -119,6 +126,14 @@ class Waiter {
 
 // Does what a won claim has left to do. Any thread, not under a queue's lock.
 void make_ready(const Claim& claim) noexcept;
+
+// What a stop request does to a wait.
+struct ClaimAtStop {
+  Waiter* waiter;
+  Outcome outcome;
+  void operator()() const noexcept { make_ready(waiter->try_claim(outcome)); }
+};
+using StopWatch = std::stop_callback<ClaimAtStop>;
 
 }  // namespace umcg::inline v0::internal
 
