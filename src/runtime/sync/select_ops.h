@@ -39,6 +39,7 @@ struct SelectOps {
 // One wait of a select. What else its nodes may tell it.
 class PublicWait : public Waiter {
  public:
+  PublicWait() : Waiter(WaitReason::kSelect) {}
   // Ends the wait at the deadline, in the name of node `which`, unless there is an earlier one.
   void add_deadline(Deadline deadline, std::uint32_t which) noexcept {
     if (deadline >= earliest_) return;
