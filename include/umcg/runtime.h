@@ -29,10 +29,10 @@ namespace umcg::inline v0 {
 
 // When a server passes to another worker although nobody asked for it.
 enum class Handoff : std::uint8_t {
-  kAuto,   // when a worker is seen to block; the best way that works here is chosen at start
-  kOff,    // never: only at blocking(), blocking_now() and waits under a ThreadPin
-  kChaos,  // as kAuto, and at every legal point with some probability, from a seed: a test mode
-           // users
+  kAuto,     // when a worker is seen to block, by the best way that works here
+  kMonitor,  // the same, but without a standby thread for each server: later by 0.1 to 10 ms
+  kOff,      // never: only at blocking(), blocking_now() and waits under a ThreadPin
+  kChaos,    // as kAuto, and at every legal point with some probability, from a seed: for tests
 };
 
 // Every field may be left as it is.
@@ -41,7 +41,7 @@ struct RuntimeOptions {
   std::size_t stack_size = 256 * 1024;  // default usable stack of a fiber, bytes
   int max_workers = 0;               // OS threads that may be workers at once; 0: from the limits
   bool pin_servers = false;          // tie each server's workers to one CPU
-  Handoff handoff = Handoff::kAuto;  // the environment's UMCG_HANDOFF=auto|off|chaos wins
+  Handoff handoff = Handoff::kAuto;  // UMCG_HANDOFF=auto|monitor|off|chaos wins
   std::uint64_t chaos_seed = 1;      // for Handoff::kChaos
   std::string name = "umcg";         // shown in reports and as the threads' names, 12 bytes of it
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "umcg/histogram.h"
 #include "umcg/internal/config.h"
 
 namespace umcg::inline v0 {
@@ -26,6 +27,7 @@ namespace umcg::inline v0 {
   X(handoffs_pin, "servers handed over because a pinned fiber waited")                \
   X(handoffs_chaos, "servers handed over by handoff = chaos")                         \
   X(handoffs_detected, "servers taken from a worker that was seen to block")          \
+  X(handoffs_by_standby, "those of them that the server's standby noticed")           \
   X(claims_failed, "claims of a server that were given up, the worker being at work") \
   X(handoffs_refused, "hand-overs not done because no worker was to be had")          \
   X(dropped_exceptions, "exceptions of fibers whose handle was destroyed unjoined")   \
@@ -45,7 +47,11 @@ struct Stats {
   std::uint64_t fibers_live = 0;    // started and not ended
   std::uint64_t stacks_mapped = 0;  // stacks that exist, in use or kept for use
   std::string stack_guard;  // how stacks are guarded: "guard_install", "mprotect" or "canary"
-  std::string handoff;      // the way of block detection in use
+  std::string handoff;  // the way of block detection in use: "standby", "monitor", "off", "chaos"
+  std::string oracle;   // what tells that a worker has blocked: "cpu-clock", ...
+  // From the first look at which a worker was found off the CPU to its server in another one's
+  // hands, ns. The block itself began a little earlier.
+  Histogram handoff_latency;
 
   // One line per counter and gauge: "name value  # description".
   UMCG_API std::string to_string() const;

@@ -22,10 +22,11 @@ Handoff forced_handoff(Handoff otherwise) {
   if (text == nullptr || *text == '\0') return otherwise;
   const std::string_view value = text;
   if (value == "auto") return Handoff::kAuto;
+  if (value == "monitor") return Handoff::kMonitor;
   if (value == "off") return Handoff::kOff;
   if (value == "chaos") return Handoff::kChaos;
   throw std::invalid_argument("UMCG_HANDOFF is \"" + std::string(value) +
-                              "\", not one of auto, off, chaos");
+                              "\", not one of auto, monitor, off, chaos");
 }
 
 void require(bool holds, const char* rule) {
@@ -33,7 +34,7 @@ void require(bool holds, const char* rule) {
 }
 
 RuntimeOptions complete_options(RuntimeOptions o) {
-  require(o.servers >= 0 && o.servers <= static_cast<int>(IdleSet::kMaxServers),
+  require(o.servers >= 0 && o.servers <= static_cast<int>(ServerBits::kMaxServers),
           "servers must be between 0 and 256");
   require(o.stack_size >= StackPool::kMinSize && o.stack_size <= StackPool::kMaxSize,
           "stack_size must be between 16 KiB and 1 GiB");

@@ -36,7 +36,7 @@ struct RuntimeCore::WipedOnFork {
   std::atomic<std::uint64_t> mark;
   struct alignas(64) Word {
     std::atomic<std::uint64_t> word;
-  } words[IdleSet::kMaxServers];
+  } words[ServerBits::kMaxServers];
 
   static WipedOnFork* make() {
     void* memory = ::mmap(nullptr, sizeof(WipedOnFork), PROT_READ | PROT_WRITE,
@@ -62,6 +62,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
       servers_(std::make_unique<Server[]>(server_count_)),
       idle_(static_cast<std::uint32_t>(server_count_)),
       stacks_(options_.stack_size, fiber_loop),
+      oracle_(shim::make_clock_oracle()),
       workers_(*this, static_cast<std::uint32_t>(options_.max_workers)),
       monitor_(*this) {
   install_overflow_handler();
@@ -76,8 +77,10 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
   }
   try {
     start_servers();
+    start_standbys(cpus);
     monitor_.start();
   } catch (...) {
+    stop_standbys();
     workers_.stop_and_join();
     throw;
   }
@@ -92,6 +95,22 @@ void RuntimeCore::start_servers() {
     }
     WorkerPool::assign(*w, s);
   }
+}
+
+void RuntimeCore::start_standbys(const std::vector<int>& cpus) {
+  if (options_.handoff != Handoff::kAuto && options_.handoff != Handoff::kChaos) return;
+  standbys_ = std::make_unique<Standby[]>(server_count_);
+  for (std::size_t i = 0; i < server_count_; ++i) {
+    if (standbys_[i].start(*this, servers_[i], cpus[i % cpus.size()])) continue;
+    stop_standbys();
+    standbys_.reset();
+    return;
+  }
+}
+
+void RuntimeCore::stop_standbys() noexcept {
+  if (standbys_ == nullptr) return;
+  for (std::size_t i = 0; i < server_count_; ++i) standbys_[i].stop_and_join();
 }
 
 RuntimeCore::~RuntimeCore() {
@@ -116,6 +135,12 @@ void RuntimeCore::inject(FiberCore* f) noexcept {
   count_anywhere(shared_counters_.injected);
   inject_.push(f);
   if (idle_.somebody_must_know()) wake_for_work(*this);
+  // With nobody idle to take it, it waits for somebody to block.
+  if (idle_.unwatched().any() && !idle_.any()) {
+    for (Server& s : servers()) {
+      if (idle_.unwatched().test(s.index)) standbys_[s.index].arm();
+    }
+  }
 }
 
 void RuntimeCore::inject_from_outside(FiberCore* f) noexcept {
@@ -205,6 +230,7 @@ bool RuntimeCore::shut_down() {
     (void)wait_idle(Deadline::never());
   }
   monitor_.stop_and_join();
+  stop_standbys();
   workers_.stop_and_join();
   while (guests_.load(std::memory_order_acquire) != 0) {
     constexpr timespec kNap{0, 50'000};

@@ -17,14 +17,18 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <vector>
 
+#include "kernel_shim/block_oracle.h"
 #include "runtime/base/brief_lock.h"
+#include "runtime/base/recorder.h"
 #include "runtime/fiber/fiber_slab.h"
 #include "runtime/scheduler/counters.h"
 #include "runtime/scheduler/idle_set.h"
 #include "runtime/scheduler/inject_queue.h"
 #include "runtime/scheduler/monitor.h"
 #include "runtime/scheduler/server.h"
+#include "runtime/scheduler/standby.h"
 #include "runtime/scheduler/worker_pool.h"
 #include "runtime/stack/stack_pool.h"
 #include "runtime/time/keeper.h"
@@ -54,6 +58,12 @@ class RuntimeCore {
   StackPool& stacks() noexcept { return stacks_; }
   WorkerPool& workers() noexcept { return workers_; }
   Monitor& monitor() noexcept { return monitor_; }
+  shim::BlockOracle& oracle() noexcept { return *oracle_; }
+  // Null where hand-off does without.
+  Standby* standby_of(const Server& s) noexcept {
+    return standbys_ != nullptr ? &standbys_[s.index] : nullptr;
+  }
+  Recorder& handoff_latency() noexcept { return handoff_latency_; }
   Counters& shared_counters() noexcept { return shared_counters_; }
   std::mutex& stop_lock() noexcept { return stop_lock_; }
 
@@ -98,6 +108,8 @@ class RuntimeCore {
 
  private:
   void start_servers();
+  void start_standbys(const std::vector<int>& cpus);
+  void stop_standbys() noexcept;
   void name_stragglers() const noexcept;
 
   Runtime& handle_;
@@ -115,7 +127,10 @@ class RuntimeCore {
   FiberSlab fibers_;
   StackPool stacks_;
   Counters shared_counters_;
+  Recorder handoff_latency_;
+  const std::unique_ptr<shim::BlockOracle> oracle_;
   WorkerPool workers_;
+  std::unique_ptr<Standby[]> standbys_;
   Monitor monitor_;
 
   mutable std::mutex stop_lock_;

@@ -19,6 +19,8 @@ void add(Stats& sum, const Counters& part) noexcept {
 const char* handoff_name(Handoff h) noexcept {
   switch (h) {
     case Handoff::kAuto:
+      return "standby";
+    case Handoff::kMonitor:
       return "monitor";
     case Handoff::kOff:
       return "off";
@@ -40,7 +42,11 @@ Stats RuntimeCore::stats() const {
   s.fibers_live = live_fibers();
   s.stacks_mapped = stacks_.mapped();
   s.stack_guard = guard_kind_name(guard_kind());
-  s.handoff = handoff_name(options_.handoff);
+  s.handoff =
+      handoff_name(standbys_ == nullptr && options_.handoff == Handoff::kAuto ? Handoff::kMonitor
+                                                                              : options_.handoff);
+  s.oracle = oracle_->name();
+  s.handoff_latency = handoff_latency_.read();
   return s;
 }
 
@@ -53,7 +59,9 @@ std::string Stats::to_string() const {
 #undef UMCG_LINE
   out << "servers " << servers << "\nworkers " << workers << "\nworkers_peak " << workers_peak
       << "\nfibers_live " << fibers_live << "\nstacks_mapped " << stacks_mapped << "\nstack_guard "
-      << stack_guard << "\nhandoff " << handoff << "\n";
+      << stack_guard << "\nhandoff " << handoff << "\noracle " << oracle
+      << "\nhandoff_latency_p50_ns " << handoff_latency.quantile(0.5) << "\nhandoff_latency_p99_ns "
+      << handoff_latency.quantile(0.99) << "\n";
   return out.str();
 }
 

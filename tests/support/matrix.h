@@ -33,6 +33,8 @@ inline std::string handoff_name(umcg::Handoff handoff) {
   switch (handoff) {
     case umcg::Handoff::kAuto:
       return "auto";
+    case umcg::Handoff::kMonitor:
+      return "monitor";
     case umcg::Handoff::kOff:
       return "off";
     case umcg::Handoff::kChaos:

@@ -15,6 +15,13 @@ void lose_server(Worker& w) noexcept {
   w.in_rt.store(0, std::memory_order_relaxed);
 }
 
+void note_detected(RuntimeCore& rt, const ClaimCause& cause) noexcept {
+  Counters& counters = rt.shared_counters();
+  count_anywhere(counters.handoffs_detected);
+  if (cause.by_standby) count_anywhere(counters.handoffs_by_standby);
+  rt.handoff_latency().add(now_ns() - cause.seen_at);
+}
+
 }  // namespace
 
 bool enter_slow(Worker& w) noexcept {
@@ -99,7 +106,7 @@ bool try_claim(Worker& claimer, Server& server) noexcept {
   std::uint64_t expected = proposed;
   if (stood_still && outside) {
     if (server.word->compare_exchange_strong(expected, mine, std::memory_order_acq_rel)) {
-      count_anywhere(rt.shared_counters().handoffs_detected);
+      note_detected(rt, claimer.claim_cause);
       return true;
     }
   } else {

@@ -112,6 +112,7 @@ FiberCore* find_work(Worker& w) noexcept {
     }
     if (f != nullptr) {
       if (searching) leave_search(rt);
+      ensure_watched(s);
       return f;
     }
     rt.idle().publish(s.index);

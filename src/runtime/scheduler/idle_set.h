@@ -18,16 +18,15 @@
 #define UMCG_RUNTIME_SCHEDULER_IDLE_SET_H_
 
 #include <atomic>
-#include <bit>
 #include <cstdint>
+
+#include "runtime/scheduler/server_bits.h"
 
 namespace umcg::inline v0::internal {
 
 class IdleSet {
  public:
-  static constexpr std::uint32_t kMaxServers = 256;
-
-  explicit IdleSet(std::uint32_t servers) noexcept : words_((servers + 63) / 64) {}
+  explicit IdleSet(std::uint32_t servers) noexcept : idle_(servers), unwatched_(servers) {}
 
   void begin_search() noexcept { searching_.fetch_add(1, std::memory_order_seq_cst); }
   // True if the caller was the last one.
@@ -40,58 +39,29 @@ class IdleSet {
 
   // For a submitter, after its store: whether there is anybody to wake.
   bool somebody_must_know() const noexcept {
-    return (searching_.load(std::memory_order_seq_cst) == 0 && any()) ||
+    return (searching_.load(std::memory_order_seq_cst) == 0 && idle_.any()) ||
            monitor_sleeps_.load(std::memory_order_seq_cst);
   }
   // The monitor sleeps and takes part in the same protocol: it sets this, looks at all queues once
-  // more, then sleeps. Beside the other two since each submit reads it.
+  // more, then sleeps. Beside the others since each submit reads it.
   std::atomic<bool>& monitor_sleeps() noexcept { return monitor_sleeps_; }
+  // So does the standby of a server that is in this set.
+  ServerBits& unwatched() noexcept { return unwatched_; }
 
-  bool any() const noexcept {
-    for (std::uint32_t i = 0; i < words_; ++i) {
-      if (idle_[i].load(std::memory_order_seq_cst) != 0) return true;
-    }
-    return false;
-  }
-  std::uint32_t count() const noexcept {
-    int n = 0;
-    for (std::uint32_t i = 0; i < words_; ++i) n += std::popcount(idle_[i].load());
-    return static_cast<std::uint32_t>(n);
-  }
-
-  void publish(std::uint32_t server) noexcept {
-    idle_[server / 64].fetch_or(bit(server), std::memory_order_seq_cst);
-  }
-  bool is_idle(std::uint32_t server) const noexcept {
-    return (idle_[server / 64].load(std::memory_order_seq_cst) & bit(server)) != 0;
-  }
+  bool any() const noexcept { return idle_.any(); }
+  std::uint32_t count() const noexcept { return idle_.count(); }
+  bool is_idle(std::uint32_t server) const noexcept { return idle_.test(server); }
+  void publish(std::uint32_t server) noexcept { idle_.set(server); }
   // True if the caller cleared the bit.
-  bool withdraw(std::uint32_t server) noexcept {
-    return (idle_[server / 64].fetch_and(~bit(server), std::memory_order_seq_cst) & bit(server)) !=
-           0;
-  }
-  // Clears one server's bit and returns its index; -1 if all are busy.
-  int take_one() noexcept {
-    for (std::uint32_t i = 0; i < words_; ++i) {
-      std::uint64_t seen = idle_[i].load(std::memory_order_seq_cst);
-      while (seen != 0) {
-        const auto n = static_cast<std::uint32_t>(std::countr_zero(seen)) + i * 64;
-        if (withdraw(n)) return static_cast<int>(n);
-        seen = idle_[i].load(std::memory_order_seq_cst);
-      }
-    }
-    return -1;
-  }
+  bool withdraw(std::uint32_t server) noexcept { return idle_.clear(server); }
+  // Takes one server out and returns its index; -1 if all are busy.
+  int take_one() noexcept { return idle_.take_one(); }
 
  private:
-  static std::uint64_t bit(std::uint32_t server) noexcept {
-    return std::uint64_t{1} << (server % 64);
-  }
-
-  const std::uint32_t words_;
   alignas(64) std::atomic<std::uint32_t> searching_{0};
   std::atomic<bool> monitor_sleeps_{false};
-  std::atomic<std::uint64_t> idle_[kMaxServers / 64] = {};
+  ServerBits idle_;
+  ServerBits unwatched_;
 };
 
 }  // namespace umcg::inline v0::internal

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/scheduler/monitor.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/service_thread.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/server_word.h"
 
@@ -29,17 +28,7 @@ Monitor::Monitor(RuntimeCore& rt)
 Monitor::~Monitor() { shim::release_task(task_); }
 
 void Monitor::start() {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread_.native_handle(), (rt_.options().name.substr(0, 12) + "/m").c_str());
+  thread_ = start_service_thread(rt_.options().name.substr(0, 12) + "/m", [this] { run(); });
 }
 
 void Monitor::stop_and_join() noexcept {
@@ -65,6 +54,7 @@ void Monitor::run() noexcept {
   while (!stopping_.load(std::memory_order_seq_cst)) {
     // Two looks, close to each other: a block of 1 ms would not last from one period to the next.
     bool found_blocked = look_around();
+    serve_spares();
     if (any_suspect()) {
       (void)shim::wait(*task_, now_ns() + kBetweenLooks);
       found_blocked |= look_around();
@@ -83,6 +73,19 @@ void Monitor::run() noexcept {
     const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
     const std::int64_t next = due < now + period ? due + kGrace : now + period;
     (void)shim::wait(*task_, std::max(next, now + kShortPeriod));
+  }
+}
+
+void Monitor::provide_spare() noexcept {
+  spare_wanted_.store(true, std::memory_order_seq_cst);
+  rt_.idle().monitor_sleeps().store(false, std::memory_order_seq_cst);
+  wake();
+}
+
+void Monitor::serve_spares() noexcept {
+  if (!spare_wanted_.exchange(false, std::memory_order_seq_cst)) return;
+  for (Server& s : rt_.servers()) {
+    if (!rt_.idle().is_idle(s.index)) rt_.workers().replenish(s);
   }
 }
 
@@ -136,9 +139,10 @@ bool Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
     if (rt_.options().handoff == Handoff::kOff) return false;
     Worker& holder = rt_.workers().at(worker_of(word));
     if (holder.in_rt.load(std::memory_order_relaxed) != 0) return false;
-    seen = {word, clock_ns(holder.cpu_clock)};
-    const bool stands_still = before.word == word && seen.clock >= 0 && before.clock == seen.clock;
-    if (!stands_still) return false;
+    if (!holder.watchable.load(std::memory_order_acquire)) return false;
+    seen = {word, before.word == word ? before.oracle : 0, now_ns()};
+    if (rt_.oracle().look(holder.subject, seen.oracle) != shim::Look::kBlocked) return false;
+    if (before.word == word) seen.since = before.since;
   }
   Worker* claimer = rt_.workers().take_for(s);
   if (claimer == nullptr) claimer = rt_.workers().create();
@@ -146,7 +150,7 @@ bool Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
     count_anywhere(rt_.shared_counters().handoffs_refused);
     return false;
   }
-  WorkerPool::ask_to_claim(*claimer, s);
+  WorkerPool::ask_to_claim(*claimer, s, {.by_standby = false, .seen_at = seen.since});
   return true;
 }
 

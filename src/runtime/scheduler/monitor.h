@@ -49,12 +49,15 @@ class Monitor {
   // By whoever has queued or armed something. Pairs with the store and the last look in
   // sleep_deep().
   void wake_if_asleep() noexcept;
+  // By a standby whose server has no spare. Never blocks.
+  void provide_spare() noexcept;
 
  private:
   // What the last look at a server showed.
   struct Seen {
     std::uint64_t word = 0;
-    std::int64_t clock = -1;
+    std::uint64_t oracle = 0;
+    std::int64_t since = 0;
   };
 
   void run() noexcept;
@@ -63,11 +66,13 @@ class Monitor {
   bool look_around() noexcept;  // true if a worker was found blocked
   void serve_timers(Server& s) noexcept;
   bool serve_blocked(Server& s, Seen& seen) noexcept;
+  void serve_spares() noexcept;
   void sleep_deep() noexcept;
 
   RuntimeCore& rt_;
   std::unique_ptr<Seen[]> seen_;
   shim::Task* task_ = nullptr;
+  std::atomic<bool> spare_wanted_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

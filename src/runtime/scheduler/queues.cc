@@ -38,6 +38,7 @@ FiberCore* take_injected(Server& s) noexcept {
       break;
     }
   }
+  ensure_watched(s);
   return first;
 }
 
@@ -56,11 +57,19 @@ FiberCore* pick_fairly(Server& s) noexcept {
   return s.ready.pop();
 }
 
-void notify_work(RuntimeCore& rt) noexcept {
+void notify_work(Server& s) noexcept {
+  RuntimeCore& rt = *s.rt;
   if (rt.idle().somebody_must_know()) wake_for_work(rt);
+  if (rt.idle().unwatched().test(s.index)) [[unlikely]] {
+    rt.standby_of(s)->arm();
+  }
 }
 
 }  // namespace
+
+void ensure_watched(Server& s) noexcept {
+  if (s.rt->idle().unwatched().test(s.index) && !s.looks_empty()) s.rt->standby_of(s)->arm();
+}
 
 FiberCore* pick_next(Server& s, Picking picking) noexcept {
   const std::uint32_t tick = ++s.tick;
@@ -88,7 +97,7 @@ void push_ready(Server& s, FiberCore* fiber) noexcept {
     count_here(s.counters.overflows);
     s.rt->inject_queue().push(half);
   }
-  notify_work(*s.rt);
+  notify_work(s);
 }
 
 void push_ready(Server& s, FiberChain chain) noexcept {
@@ -102,7 +111,7 @@ void push_fresh(Server& s, FiberCore* fiber) noexcept {
     count_here(s.counters.overflows);
     s.rt->inject_queue().push(half);
   }
-  notify_work(*s.rt);
+  notify_work(s);
 }
 
 void fire_due_timers(Server& s) noexcept {

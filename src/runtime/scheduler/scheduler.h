@@ -53,6 +53,8 @@ void push_ready(Server& s, FiberCore* fiber) noexcept;
 void push_ready(Server& s, FiberChain chain) noexcept;
 void push_fresh(Server& s, FiberCore* fiber) noexcept;
 void fire_due_timers(Server& s) noexcept;
+// After fibers came to the server's queues by another way than push_...(): arms its standby.
+void ensure_watched(Server& s) noexcept;
 
 // Prepares the switch to `next` (null: the host) and says whose context to jump to.
 Context& destination(Worker& w, FiberCore* next) noexcept;

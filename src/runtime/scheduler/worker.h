@@ -3,13 +3,13 @@
 #ifndef UMCG_RUNTIME_SCHEDULER_WORKER_H_
 #define UMCG_RUNTIME_SCHEDULER_WORKER_H_
 
-#include <sys/types.h>
 #include <time.h>
 
 #include <atomic>
 #include <cstdint>
 #include <thread>
 
+#include "kernel_shim/block_oracle.h"
 #include "kernel_shim/task.h"
 #include "runtime/context/context.h"
 #include "runtime/context/thread_state.h"
@@ -21,6 +21,12 @@ class Waiter;
 struct FiberCore;
 struct Server;
 struct Stack;
+
+// Why a claim is asked for, for the statistics.
+struct ClaimCause {
+  bool by_standby = false;
+  std::int64_t seen_at = 0;  // when the worker was first seen off the CPU
+};
 
 // What the far side of a switch does for the context that was left, once it is safe to resume it.
 struct AfterSwitch {
@@ -53,15 +59,27 @@ struct alignas(64) Worker {
   // Written by the creator, before others can find the worker.
   std::uint32_t index = 0;
   clockid_t cpu_clock = 0;
-  std::atomic<pid_t> tid{0};
+
+  // Written by this worker before it sets `watchable`, then constant while it lives.
+  shim::Subject subject;
+  const std::uint32_t* cpu_now = nullptr;
+  std::atomic<bool> watchable{false};
+
   shim::Task* task = nullptr;
   std::thread thread;
 
   // Orders to an idle worker. Written before it is woken, taken by exchange.
   std::atomic<Server*> assigned{nullptr};      // this server is yours
-  std::atomic<Server*> claim_target{nullptr};  // try to claim this one
+  std::atomic<Server*> claim_target{nullptr};  // try to claim this one,
+  ClaimCause claim_cause;                      // for this reason
 
   Worker* next_idle = nullptr;  // under the pool's lock
+
+  // The CPU it runs on, or ran on last; -1 if that is not known. Anybody, once it is watchable.
+  int cpu() const noexcept {
+    if (cpu_now == nullptr) return -1;
+    return static_cast<int>(*static_cast<const volatile std::uint32_t*>(cpu_now));
+  }
 };
 
 }  // namespace umcg::inline v0::internal

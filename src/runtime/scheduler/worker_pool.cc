@@ -61,7 +61,8 @@ void WorkerPool::put_back(Worker& worker) noexcept {
   for (Server& s : rt_.servers()) {
     Worker* none = nullptr;
     if (s.spare.load(std::memory_order_relaxed) == nullptr &&
-        s.spare.compare_exchange_strong(none, &worker, std::memory_order_acq_rel)) {
+        s.spare.compare_exchange_strong(none, &worker, std::memory_order_seq_cst)) {
+      if (Standby* standby = rt_.standby_of(s)) standby->spare_came();
       return;
     }
   }
@@ -85,7 +86,8 @@ void WorkerPool::assign(Worker& worker, Server& server) noexcept {
   (void)shim::wake(*worker.task);
 }
 
-void WorkerPool::ask_to_claim(Worker& worker, Server& server) noexcept {
+void WorkerPool::ask_to_claim(Worker& worker, Server& server, ClaimCause cause) noexcept {
+  worker.claim_cause = cause;
   worker.claim_target.store(&server, std::memory_order_release);
   (void)shim::wake(*worker.task);
 }

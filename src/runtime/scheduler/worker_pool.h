@@ -42,7 +42,7 @@ class WorkerPool {
   // Hands the server to an idle worker, which thereby holds it.
   static void assign(Worker& worker, Server& server) noexcept;
   // Asks an idle worker to claim the server.
-  static void ask_to_claim(Worker& worker, Server& server) noexcept;
+  static void ask_to_claim(Worker& worker, Server& server, ClaimCause cause) noexcept;
 
   // The worker of an index that has been seen in a server's word.
   Worker& at(std::uint32_t index) noexcept {

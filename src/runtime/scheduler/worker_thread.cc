@@ -3,8 +3,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <string>
 
@@ -28,7 +26,10 @@ void set_up(Worker& w) noexcept {
   w.error_number = errno_location();
   w.exceptions = exception_state();
   w.host.describe_thread();
-  w.tid.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_relaxed);
+  if (w.rt->oracle().attach(w.subject)) {
+    w.cpu_now = cpu_location();
+    w.watchable.store(true, std::memory_order_release);
+  }
   const std::string name = w.rt->options().name.substr(0, 10) + "/" + std::to_string(w.index);
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
 }

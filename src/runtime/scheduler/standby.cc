@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/scheduler/standby.h"
+
+#include <sched.h>
+#include <sys/prctl.h>
+
+#include <future>
+
+#include "kernel_shim/block_oracle.h"
+#include "kernel_shim/task.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/service_thread.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/server_word.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+bool tie_to(int cpu) noexcept {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
+// Of the lowest priority, without a way back: that would take a privilege.
+bool stand_back(int cpu) noexcept {
+  const sched_param none{};
+  ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each nap
+  return sched_setscheduler(0, SCHED_IDLE, &none) == 0 && tie_to(cpu);
+}
+
+}  // namespace
+
+Standby::~Standby() {
+  if (task_ != nullptr) shim::release_task(task_);
+}
+
+bool Standby::start(RuntimeCore& rt, Server& server, int cpu) {
+  rt_ = &rt;
+  server_ = &server;
+  cpu_ = cpu;
+  task_ = shim::acquire_task();
+  if (task_ == nullptr) return false;
+  std::promise<bool> ready;
+  const std::string name = rt.options().name.substr(0, 10) + "/s" + std::to_string(server.index);
+  try {
+    thread_ = start_service_thread(name, [&, this] {
+      const bool able = stand_back(cpu_);
+      ready.set_value(able);
+      if (able) run();
+    });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  const bool able = ready.get_future().get();
+  if (!able) thread_.join();
+  return able;
+}
+
+void Standby::stop_and_join() noexcept {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order_seq_cst);
+  (void)shim::wake(*task_);
+  thread_.join();
+}
+
+void Standby::arm() noexcept {
+  if (rt_ != nullptr && rt_->idle().unwatched().clear(server_->index)) (void)shim::wake(*task_);
+}
+
+void Standby::run() noexcept {
+  std::int64_t quiet_since = 0;
+  std::int64_t last_look = 0;
+  int misses = 0;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    const Saw saw = look();
+    const std::int64_t now = now_ns();
+    // Off the CPU in between: the worker runs here, where we belong.
+    if (now - last_look > kGrace / 2) misses = 0;
+    last_look = now;
+    if (saw != Saw::kNothing) quiet_since = 0;
+    switch (saw) {
+      case Saw::kNothing:
+        if (quiet_since == 0) quiet_since = now;
+        if (now - quiet_since >= kGrace) {
+          sleep_until_armed();
+          quiet_since = 0;
+        }
+        break;
+      case Saw::kAtWork:
+        if (++misses >= kMostMisses) {
+          nap();
+          misses = 0;
+        }
+        break;
+      case Saw::kNoSpare:
+        wait_for_spare();
+        break;
+      case Saw::kPerhaps:
+      case Saw::kBlocked:
+        misses = 0;
+        break;
+    }
+    ::sched_yield();
+  }
+  rt_->idle().unwatched().clear(server_->index);
+}
+
+bool Standby::work_behind() const noexcept {
+  return !server_->looks_empty() || rt_->inject_queue().size() != 0;
+}
+
+Standby::Saw Standby::look() noexcept {
+  const std::uint64_t word = server_->word->load(std::memory_order_acquire);
+  if (word == 0 || rt_->idle().is_idle(server_->index) || !work_behind()) return Saw::kNothing;
+  if ((word & kProposed) != 0) return Saw::kPerhaps;
+  const Worker& holder = rt_->workers().at(worker_of(word));
+  if (!holder.watchable.load(std::memory_order_acquire)) return Saw::kAtWork;
+  // Inside the runtime nothing blocks: it was preempted, or waits for a page.
+  if (holder.in_rt.load(std::memory_order_relaxed) != 0) {
+    follow(holder);
+    return Saw::kAtWork;
+  }
+  if (word != word_) {
+    word_ = word;
+    seen_ = 0;
+    asked_at_ = 0;
+  }
+  const bool first = seen_ == 0;
+  const shim::Look look = rt_->oracle().look(holder.subject, seen_);
+  if (look == shim::Look::kBlocked) return hand_over();
+  first_seen_ = now_ns();
+  if (!first && look == shim::Look::kRuns) follow(holder);
+  return first ? Saw::kPerhaps : Saw::kAtWork;
+}
+
+Standby::Saw Standby::hand_over() noexcept {
+  const std::int64_t now = now_ns();
+  if (now - asked_at_ < kPatience) return Saw::kPerhaps;
+  Worker* const spare = server_->spare.exchange(nullptr, std::memory_order_acq_rel);
+  if (spare == nullptr) {
+    return Saw::kNoSpare;
+  }
+  asked_at_ = now;
+  WorkerPool::ask_to_claim(*spare, *server_, {.by_standby = true, .seen_at = first_seen_});
+  return Saw::kBlocked;
+}
+
+void Standby::follow(const Worker& holder) noexcept {
+  const int cpu = holder.cpu();
+  if (cpu < 0 || cpu == cpu_) return;
+  cpu_ = cpu;
+  (void)tie_to(cpu);  // refused where a cpuset was changed under us: then the monitor must do
+}
+
+void Standby::sleep_until_armed() noexcept {
+  ServerBits& unwatched = rt_->idle().unwatched();
+  const std::uint32_t index = server_->index;
+  unwatched.set(index);
+  if (work_behind() && !rt_->idle().is_idle(index)) {
+    unwatched.clear(index);
+    return;
+  }
+  while (unwatched.test(index) && !stopping_.load(std::memory_order_seq_cst)) {
+    (void)shim::wait(*task_, kNeverNs);
+  }
+}
+
+void Standby::wait_for_spare() noexcept {
+  wants_spare_.store(true, std::memory_order_seq_cst);
+  rt_->monitor().provide_spare();
+  if (server_->spare.load(std::memory_order_seq_cst) == nullptr) nap();
+  wants_spare_.store(false, std::memory_order_relaxed);
+}
+
+void Standby::spare_came() noexcept {
+  if (wants_spare_.exchange(false, std::memory_order_seq_cst)) (void)shim::wake(*task_);
+}
+
+void Standby::nap() noexcept { (void)shim::wait(*task_, now_ns() + kNap); }
+
+}  // namespace umcg::inline v0::internal
