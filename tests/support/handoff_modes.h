@@ -23,7 +23,7 @@
 namespace umcg_test {
 
 // In all of these a fiber that blocks in the kernel does not stop those behind it.
-inline std::vector<std::string> handoff_modes() { return {"auto", "chaos"}; }
+inline std::vector<std::string> handoff_modes() { return {"auto", "monitor", "chaos"}; }
 
 // Also the one in which it does: for what is to be shown of both.
 inline std::vector<std::string> handoff_modes_and_off() {
