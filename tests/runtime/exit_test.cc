@@ -100,6 +100,26 @@ TEST_P(Fork, ChildMayDestroyTheRuntime) {
   EXPECT_EQ(wait_for_child(pid), 3);
 }
 
+// This thread has waited for a runtime before; in the child it waits for another one.
+TEST_P(Fork, ChildMayMakeARuntimeOfItsOwn) {
+  EXPECT_EQ(umcg::Runtime(options()).run([] { return 1; }), 1);
+  for (int i = 0; i < 5; ++i) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      umcg::Runtime rt(options());
+      const int sum = rt.run([] {
+        umcg::Fiber<int> inner = umcg::spawn([] {
+          umcg::this_fiber::yield();
+          return 20;
+        });
+        return inner.join() + 22;
+      });
+      ::_exit(sum);
+    }
+    EXPECT_EQ(wait_for_child(pid), 42);
+  }
+}
+
 UMCG_INSTANTIATE_MATRIX(Fork);
 
 class ExitDeathTest : public umcg_test::DeathTest {};

@@ -22,8 +22,15 @@ namespace {
 
 struct TaskHolder {
   shim::Task* task = nullptr;
+  umcg_tid tid = 0;
+  // A forked child inherits the variable, but the table knows the tid no more: the slot is free
+  // there, or somebody else's.
+  bool is_ours() const noexcept {
+    std::uint32_t state;
+    return shim::get_state(tid, &state) == 0;
+  }
   ~TaskHolder() {
-    if (task != nullptr) shim::release_task(task);
+    if (is_ours()) shim::release_task(task);
   }
 };
 thread_local TaskHolder t_task;
@@ -74,9 +81,10 @@ std::uint32_t thread_random() noexcept {
 
 shim::Task& thread_task() {
   opaque();
-  if (t_task.task == nullptr) {
+  if (!t_task.is_ours()) {
     t_task.task = shim::acquire_task();
     if (t_task.task == nullptr) die("no memory for the task on which this thread is to wait");
+    t_task.tid = shim::tid_of(*t_task.task);
   }
   return *t_task.task;
 }
