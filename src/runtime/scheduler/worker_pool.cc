@@ -16,7 +16,9 @@ namespace umcg::inline v0::internal {
 WorkerPool::WorkerPool(RuntimeCore& rt, std::uint32_t max_workers)
     : rt_(rt),
       max_workers_(max_workers),
-      slots_(std::make_unique<std::atomic<Worker*>[]>(max_workers)) {}
+      slots_(std::make_unique<std::atomic<Worker*>[]>(max_workers)) {
+  pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_);
+}
 
 WorkerPool::~WorkerPool() {
   for (std::uint64_t i = 0; i < count(); ++i) {

@@ -7,6 +7,8 @@
 #ifndef UMCG_RUNTIME_SCHEDULER_WORKER_POOL_H_
 #define UMCG_RUNTIME_SCHEDULER_WORKER_POOL_H_
 
+#include <signal.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -49,6 +51,8 @@ class WorkerPool {
     return *slots_[index].load(std::memory_order_acquire);
   }
   std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
+  // Of the thread that made the runtime. The monitor makes workers too, and it blocks all signals.
+  const sigset_t& signal_mask() const noexcept { return signal_mask_; }
 
   // Ends and joins all threads. No fiber may be left.
   void stop_and_join() noexcept;
@@ -57,6 +61,7 @@ class WorkerPool {
  private:
   RuntimeCore& rt_;
   const std::uint32_t max_workers_;
+  sigset_t signal_mask_;
   std::mutex create_;                              // one creation at a time
   std::unique_ptr<std::atomic<Worker*>[]> slots_;  // written under create_, by index
   std::atomic<std::uint64_t> count_{0};

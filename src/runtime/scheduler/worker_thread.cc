@@ -17,6 +17,7 @@ namespace umcg::inline v0::internal {
 namespace {
 
 void set_up(Worker& w) noexcept {
+  pthread_sigmask(SIG_SETMASK, &w.rt->workers().signal_mask(), nullptr);
   set_current_worker(&w);
   w.word = &RuntimeCore::no_server_word();
   w.held = word_of(w);
