@@ -11,13 +11,16 @@
 
 namespace umcg_test {
 
+// For the constructor of a fixture that has another base.
+inline void prepare_for_deaths() {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const rlimit no_core{0, 0};  // deaths are the normal case here
+  ::setrlimit(RLIMIT_CORE, &no_core);
+}
+
 class DeathTest : public ::testing::Test {
  protected:
-  DeathTest() {
-    GTEST_FLAG_SET(death_test_style, "threadsafe");
-    const rlimit no_core{0, 0};  // deaths are the normal case here
-    ::setrlimit(RLIMIT_CORE, &no_core);
-  }
+  DeathTest() { prepare_for_deaths(); }
 };
 
 }  // namespace umcg_test

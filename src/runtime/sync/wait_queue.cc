@@ -55,26 +55,21 @@ void QueueLock::unlock() noexcept {
 
 void QueueLock::push_back(WaitNode& node) noexcept {
   WaitNode* const first = head();
+  node.linked = true;
   if (first == nullptr) {
-    node.linked = true;
     node.next = node.prev = &node;
     set_head(&node);
     return;
   }
-  insert_before(node, *first);  // in a circle that is the end
+  node.next = first;
+  node.prev = first->prev;
+  first->prev->next = &node;
+  first->prev = &node;
 }
 
 void QueueLock::push_front(WaitNode& node) noexcept {
   push_back(node);
   set_head(&node);
-}
-
-void QueueLock::insert_before(WaitNode& node, WaitNode& later) noexcept {
-  node.linked = true;
-  node.next = &later;
-  node.prev = later.prev;
-  later.prev->next = &node;
-  later.prev = &node;
 }
 
 void QueueLock::remove(WaitNode& node) noexcept {

@@ -36,7 +36,8 @@ struct alignas(16) WaitNode {
 
 inline constexpr std::uintptr_t kQueueLocked = 1;
 inline constexpr std::uintptr_t kQueueAwaited = 2;
-inline constexpr std::uintptr_t kQueueFlags = kQueueFlag | 8;  // the object's
+inline constexpr std::uintptr_t kQueueFlags = 4 | 8;  // the object's
+inline constexpr std::uintptr_t kQueueFlag = 4;
 
 // Holds the lock of a queue over a scope and edits the list.
 class QueueLock {
@@ -55,8 +56,6 @@ class QueueLock {
 
   void push_back(WaitNode& node) noexcept;
   void push_front(WaitNode& node) noexcept;
-  // Neither at the front nor at the end: before a node that is not the first.
-  static void insert_before(WaitNode& node, WaitNode& later) noexcept;
   void remove(WaitNode& node) noexcept;
 
  private:
