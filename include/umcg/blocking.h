@@ -33,7 +33,8 @@ class BlockingRegion {
 }  // namespace internal
 
 // Any fiber or thread. f runs on the present thread; the return may suspend and migrate. errno
-// survives it. Returns or throws what f does. f must not call a umcg function that may suspend.
+// survives it. Returns or throws what f does. In a stop callback the return does not suspend. f
+// must not call a umcg function that may suspend.
 template <class F>
 std::invoke_result_t<F> blocking(F&& f) {
   internal::BlockingRegion region(false);

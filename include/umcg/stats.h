@@ -30,7 +30,7 @@ namespace umcg::inline v0 {
   X(handoffs_by_standby, "those of them that the server's standby noticed")           \
   X(claims_failed, "claims of a server that were given up, the worker being at work") \
   X(handoffs_refused, "hand-overs not done because no worker was to be had")          \
-  X(dropped_exceptions, "exceptions of fibers whose handle was destroyed unjoined")   \
+  X(dropped_exceptions, "exceptions that ~Fiber or ~Scope dropped")                   \
   X(stack_trims, "stack slabs whose memory was given back to the system")
 
 // A reading of all counters. Taken while fibers run, each is exact in itself, but they are not of

@@ -37,7 +37,8 @@ void end_blocking() {
       return;
     }
   }
-  if (w->current->pins == 0) regain_server();
+  // Inside a stop callback it stays here, without a server, as it would in a raw blocking call.
+  if (w->current->may_migrate()) regain_server();
 }
 
 }  // namespace umcg::inline v0::internal

@@ -278,11 +278,14 @@ void RuntimeCore::note_no_stack() noexcept {
   }
 }
 
-void RuntimeCore::note_dropped_exception(const FiberCore& f) noexcept {
-  if (shared_counters_.dropped_exceptions.fetch_add(1, std::memory_order_relaxed) == 0) {
-    warn_of(f,
+void RuntimeCore::note_dropped_exception(const FiberCore* f) noexcept {
+  if (shared_counters_.dropped_exceptions.fetch_add(1, std::memory_order_relaxed) != 0) return;
+  if (f != nullptr) {
+    warn_of(*f,
             "threw an exception that its handle's destructor dropped (reported once, counted in "
             "stats)");
+  } else {
+    warn("~Scope dropped the exception of a child (reported once, counted in stats)");
   }
 }
 

@@ -103,7 +103,8 @@ class RuntimeCore {
   void register_exit_handler() noexcept;
 
   void note_no_stack() noexcept;
-  void note_dropped_exception(const FiberCore& f) noexcept;
+  // `f`: the fiber that threw, if it is still known.
+  void note_dropped_exception(const FiberCore* f) noexcept;
   Stats stats() const;
 
  private:

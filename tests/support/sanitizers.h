@@ -33,6 +33,15 @@ inline constexpr bool kAsan = false;
 
 inline constexpr bool kSanitized = kTsan || kAsan;
 
+// The same for the preprocessor.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define UMCG_TEST_SANITIZED 1
+#elif defined(__has_feature)
+#define UMCG_TEST_SANITIZED (__has_feature(thread_sanitizer) || __has_feature(address_sanitizer))
+#else
+#define UMCG_TEST_SANITIZED 0
+#endif
+
 // Rounds of a loop: a sanitizer slows the code ten times and more.
 constexpr int scaled(int n) { return kSanitized ? std::max(1, n / 10) : n; }
 

@@ -42,8 +42,14 @@ UMCG_API void discard_fiber(FiberCore* fiber) noexcept;
 // Makes the fiber ready. With detached, nobody will join it. Never suspends.
 UMCG_API void start_fiber(FiberCore* fiber, const TaskOps* ops, bool detached);
 
+// A fiber that is complete but for start_fiber().
+struct BuiltFiber {
+  FiberCore* fiber;
+  const TaskOps* ops;
+};
+
 template <class F, class... A>
-FiberCore* launch(RuntimeCore& rt, const SpawnOptions* options, bool detached, F&& f, A&&... a) {
+BuiltFiber build_fiber(RuntimeCore& rt, const SpawnOptions* options, F&& f, A&&... a) {
   using R = launch_result_t<F, A...>;
   using T = Task<R, F, A...>;
   FiberCore* fiber = create_fiber(rt, options, sizeof(T), alignof(T));
@@ -57,8 +63,14 @@ FiberCore* launch(RuntimeCore& rt, const SpawnOptions* options, bool detached, F
 #else
   ::new (task_storage(fiber)) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
 #endif
-  start_fiber(fiber, &T::ops, detached);
-  return fiber;
+  return {fiber, &T::ops};
+}
+
+template <class F, class... A>
+FiberCore* launch(RuntimeCore& rt, const SpawnOptions* options, bool detached, F&& f, A&&... a) {
+  const BuiltFiber built = build_fiber(rt, options, std::forward<F>(f), std::forward<A>(a)...);
+  start_fiber(built.fiber, built.ops, detached);
+  return built.fiber;
 }
 
 }  // namespace internal

@@ -19,6 +19,7 @@
 
 namespace umcg::inline v0::internal {
 
+class FiberGroup;
 class RuntimeCore;
 struct Stack;
 
@@ -54,15 +55,19 @@ struct alignas(64) FiberCore {
     const char* const n = name.load(std::memory_order_acquire);
     return n != nullptr ? n : "";
   }
+  // On the fiber: whether it may go to another thread here.
+  bool may_migrate() const noexcept { return pins == 0 && no_suspend == 0; }
 
   std::atomic<FiberState> state{FiberState::kFree};
   // Owned by the fiber itself.
+  FiberGroup* group = nullptr;  // the scope or pool whose child it is
   bool own_stack_size = false;
   std::uint16_t pins = 0;        // live ThreadPins
   std::uint16_t no_suspend = 0;  // stop callbacks that we are inside of
   std::uint16_t task_align = 0;  // of a task from operator new, else 0
   // A WaitRecord: what the fiber waits for. Written by the fiber, read by reports about any.
   std::atomic<std::uint64_t> waits_for{0};
+
   alignas(16) std::byte inline_task[kInlineTask];
 };
 

@@ -96,7 +96,7 @@ void FiberHandle::stop_and_drop() noexcept {
   (void)internal::request_stop(*core_);
   if (core_ == current_fiber()) die("~Fiber: a fiber cannot wait for its own end");
   (void)wait_event(core_->done, kDone, nullptr, Deadline());
-  if (core_->error) core_->rt->note_dropped_exception(*core_);
+  if (core_->error) core_->rt->note_dropped_exception(core_);
   release();
 }
 

@@ -68,6 +68,7 @@ void reset(FiberCore& f, RuntimeCore& rt) noexcept {
   f.task = f.inline_task;
   f.task_align = 0;
   f.stack = nullptr;
+  f.group = nullptr;
   f.id.store(0, std::memory_order_relaxed);
   f.pins = f.no_suspend = 0;
   f.done.word.store(0, std::memory_order_relaxed);

@@ -53,8 +53,10 @@ ThreadPin::ThreadPin() noexcept {
 
 ThreadPin::~ThreadPin() {
   FiberCore* const f = current_fiber();
+  if (f == nullptr) return;
   // A wait under the pin may have cost the thread its server; now the fiber can go where one is.
-  if (f != nullptr && --f->pins == 0) regain_server();
+  --f->pins;
+  if (f->may_migrate()) regain_server();
 }
 
 }  // namespace umcg::inline v0::this_fiber

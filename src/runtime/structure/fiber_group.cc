@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "umcg/internal/fiber_group.h"
+
+#include "runtime/base/report.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/fiber/fiber_core.h"
+
+namespace umcg::inline v0::internal {
+
+void FiberGroup::add_and_start(BuiltFiber child) {
+  children_.add();
+  start_child(child);
+}
+
+void FiberGroup::begin_child() noexcept { current_fiber()->group = this; }
+
+void FiberGroup::finish_child(FutureState* result) noexcept {
+  if (result != nullptr) {
+    note_result(*result);
+    result->publish();
+  }
+  child_ended();
+  current_fiber()->group = nullptr;
+  children_.done();  // the last touch
+}
+
+WaitStatus FiberGroup::wait_for_children(const char* who, const std::stop_token* stop,
+                                         Deadline deadline) {
+  if (const FiberCore* f = current_fiber(); f != nullptr && f->group == this) {
+    die("%s by one of its own children would wait for itself", who);
+  }
+  return stop != nullptr ? children_.wait(*stop, deadline) : (children_.wait(), WaitStatus::kReady);
+}
+
+}  // namespace umcg::inline v0::internal
