@@ -53,12 +53,11 @@ void QueueLock::unlock() noexcept {
   }
 }
 
-void QueueLock::push_back(WaitNode& node) noexcept {
-  WaitNode* const first = head();
+void push_back(WaitNode*& first, WaitNode& node) noexcept {
   node.linked = true;
   if (first == nullptr) {
     node.next = node.prev = &node;
-    set_head(&node);
+    first = &node;
     return;
   }
   node.next = first;
@@ -67,20 +66,38 @@ void QueueLock::push_back(WaitNode& node) noexcept {
   first->prev = &node;
 }
 
-void QueueLock::push_front(WaitNode& node) noexcept {
-  push_back(node);
-  set_head(&node);
+void push_front(WaitNode*& first, WaitNode& node) noexcept {
+  push_back(first, node);
+  first = &node;
 }
 
-void QueueLock::remove(WaitNode& node) noexcept {
+void remove(WaitNode*& first, WaitNode& node) noexcept {
   node.linked = false;
   if (node.next == &node) {
-    set_head(nullptr);
+    first = nullptr;
     return;
   }
   node.prev->next = node.next;
   node.next->prev = node.prev;
-  if (head() == &node) set_head(node.next);
+  if (first == &node) first = node.next;
+}
+
+void QueueLock::push_back(WaitNode& node) noexcept {
+  WaitNode* first = head();
+  internal::push_back(first, node);
+  set_head(first);
+}
+
+void QueueLock::push_front(WaitNode& node) noexcept {
+  WaitNode* first = head();
+  internal::push_front(first, node);
+  set_head(first);
+}
+
+void QueueLock::remove(WaitNode& node) noexcept {
+  WaitNode* first = head();
+  internal::remove(first, node);
+  set_head(first);
 }
 
 void Wakeups::claim_all(QueueLock& lock, Outcome code) noexcept {

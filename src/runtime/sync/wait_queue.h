@@ -34,6 +34,11 @@ struct alignas(16) WaitNode {
   std::int64_t amount = 0;
 };
 
+// A circular list by its first node, under the lock of whatever it belongs to.
+void push_back(WaitNode*& first, WaitNode& node) noexcept;
+void push_front(WaitNode*& first, WaitNode& node) noexcept;
+void remove(WaitNode*& first, WaitNode& node) noexcept;
+
 inline constexpr std::uintptr_t kQueueLocked = 1;
 inline constexpr std::uintptr_t kQueueAwaited = 2;
 inline constexpr std::uintptr_t kQueueFlags = 4 | 8;  // the object's
