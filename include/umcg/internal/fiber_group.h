@@ -2,9 +2,10 @@
 // fiber_group.h - FiberGroup: what a Scope and a ThreadPool have in common. They start children,
 // count them, give each a Future, and wait for all.
 //
-// A child's end has an order: its function and arguments are destroyed, then its future is ready,
-// then it is counted down, which is its last touch of the group. So after a wait for the children
-// nothing of them refers to what the group's owner may now destroy.
+// A child's end has an order: its function and arguments are destroyed, then its fiber-local
+// values, then its future is ready, then it is counted down, which is its last touch of the group.
+// So after a wait for the children nothing of them refers to what the group's owner may now
+// destroy.
 #ifndef UMCG_INTERNAL_FIBER_GROUP_H_
 #define UMCG_INTERNAL_FIBER_GROUP_H_
 

@@ -8,6 +8,7 @@
 
 #include "kernel_shim/task.h"
 #include "runtime/base/report.h"
+#include "runtime/fiber/fiber_locals.h"
 #include "runtime/scheduler/worker.h"
 
 namespace umcg::inline v0::internal {
@@ -34,6 +35,13 @@ struct TaskHolder {
   }
 };
 thread_local TaskHolder t_task;
+
+// After t_task, so before it at the thread's end: destructors of values may wait.
+struct LocalsHolder {
+  LocalValue* first = nullptr;
+  ~LocalsHolder() { destroy_locals(first); }
+};
+thread_local LocalsHolder t_locals;
 
 // Keeps a compiler from merging two calls of an accessor into one.
 inline void opaque() noexcept { asm volatile("" ::: "memory"); }
@@ -87,6 +95,11 @@ shim::Task& thread_task() {
     t_task.tid = shim::tid_of(*t_task.task);
   }
   return *t_task.task;
+}
+
+LocalValue*& thread_locals() noexcept {
+  opaque();
+  return t_locals.first;
 }
 
 int* errno_location() noexcept { return &errno; }

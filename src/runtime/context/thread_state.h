@@ -27,6 +27,7 @@ namespace shim {
 struct Task;
 }
 struct FiberCore;
+struct LocalValue;
 struct Worker;
 
 // What libstdc++ and libc++abi keep per thread about exceptions in flight (Itanium C++ ABI, 2.2.2).
@@ -57,6 +58,9 @@ UMCG_OPAQUE std::uint32_t thread_random() noexcept;
 // The task on which this thread sleeps when it waits for something of ours. Made on first use,
 // given back at thread exit; aborts if there is no memory for one.
 UMCG_OPAQUE shim::Task& thread_task();
+
+// The values of FiberLocals on a thread without a fiber. Destroyed at the thread's end.
+UMCG_OPAQUE LocalValue*& thread_locals() noexcept;
 
 // Constant for the life of a thread: a worker asks once and keeps them.
 int* errno_location() noexcept;

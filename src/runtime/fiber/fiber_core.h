@@ -21,6 +21,7 @@ namespace umcg::inline v0::internal {
 
 class FiberGroup;
 class RuntimeCore;
+struct LocalValue;
 struct Stack;
 
 // For people: dumps and reports. No protocol depends on it.
@@ -60,14 +61,15 @@ struct alignas(64) FiberCore {
 
   std::atomic<FiberState> state{FiberState::kFree};
   // Owned by the fiber itself.
-  FiberGroup* group = nullptr;  // the scope or pool whose child it is
   bool own_stack_size = false;
   std::uint16_t pins = 0;        // live ThreadPins
   std::uint16_t no_suspend = 0;  // stop callbacks that we are inside of
   std::uint16_t task_align = 0;  // of a task from operator new, else 0
+  FiberGroup* group = nullptr;   // the scope or pool whose child it is
   // A WaitRecord: what the fiber waits for. Written by the fiber, read by reports about any.
   std::atomic<std::uint64_t> waits_for{0};
-
+  // Values of FiberLocals. Written by the creator, then by the fiber.
+  LocalValue* locals = nullptr;
   alignas(16) std::byte inline_task[kInlineTask];
 };
 

@@ -8,6 +8,7 @@
 
 #include "runtime/base/report.h"
 #include "runtime/fiber/completion.h"
+#include "runtime/fiber/fiber_locals.h"
 #include "runtime/fiber/stop_state.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/scheduler.h"
@@ -90,6 +91,7 @@ FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_
   reset(f, rt);
   try {
     if (options != nullptr) apply(*options, rt, f);
+    inherit_locals(f.locals);
     if (size > FiberCore::kInlineTask || align > 16) {
       const std::size_t wanted = std::max<std::size_t>(align, 16);
       f.task = ::operator new (size, std::align_val_t{wanted});
@@ -107,6 +109,7 @@ void* task_storage(FiberCore* fiber) noexcept { return fiber->task; }
 void discard_fiber(FiberCore* f) noexcept {
   if (f->task_align != 0) ::operator delete (f->task, std::align_val_t{f->task_align});
   free_name(*f);
+  destroy_locals(f->locals);
   if (f->stack != nullptr) f->rt->stacks().release(f->stack);
   recycle_fiber(*f->rt, nullptr, *f);
 }

@@ -12,6 +12,7 @@
 
 #include "runtime/context/fp_env.h"
 #include "runtime/fiber/completion.h"
+#include "runtime/fiber/fiber_locals.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
@@ -36,7 +37,9 @@ FiberCore* run_to_end(Worker*& worker) noexcept {
   leave(*worker);
 
   f.ops->invoke(f.task, &f);
+  destroy_locals(f.locals);
   const bool detached = finish_if_detached(f);
+  destroy_locals(f.locals);  // a detached fiber's result may have made some as it went
   reset_fp_env();
 
   Worker& w = *current_worker();

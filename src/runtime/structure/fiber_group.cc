@@ -4,6 +4,7 @@
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/fiber/fiber_core.h"
+#include "runtime/fiber/fiber_locals.h"
 
 namespace umcg::inline v0::internal {
 
@@ -15,6 +16,7 @@ void FiberGroup::add_and_start(BuiltFiber child) {
 void FiberGroup::begin_child() noexcept { current_fiber()->group = this; }
 
 void FiberGroup::finish_child(FutureState* result) noexcept {
+  destroy_locals(current_fiber()->locals);
   if (result != nullptr) {
     note_result(*result);
     result->publish();
