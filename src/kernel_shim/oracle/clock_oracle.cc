@@ -10,10 +10,10 @@ namespace {
 
 class ClockOracle final : public BlockOracle {
  public:
-  std::string_view name() const noexcept override { return "cpu-clock"; }
+  std::string_view name() const noexcept override { return "clock"; }
 
   Look look(const Subject& subject, std::uint64_t& seen) noexcept override {
-    timespec t;
+    timespec t{};
     if (::clock_gettime(subject.clock, &t) != 0) return Look::kUnknown;
     const auto now = static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 +
                      static_cast<std::uint64_t>(t.tv_nsec);
