@@ -8,8 +8,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -210,6 +212,48 @@ TEST_F(OracleChoiceDeathTest, NothingWorks) {
         end(chosen("", &why) == "clock", why);
       },
       ended_well, "^(why: no block oracle works here; blocked fibers may go unnoticed\n)?$");
+}
+
+// In a container gettid() is not what the kernel counts by, and /proc may be the one outside.
+TEST_F(OracleChoiceDeathTest, OtherNumbersOfThreads) {
+  EXPECT_EXIT(
+      {
+        const bool privileged = ::geteuid() == 0;
+        if (::unshare(privileged ? CLONE_NEWPID : CLONE_NEWUSER | CLONE_NEWPID) != 0) give_up();
+        const pid_t child = ::fork();
+        if (child == 0) {
+          bool right = true;
+          for (const auto kind : {OracleKind::kClock, OracleKind::kProc, OracleKind::kBpf}) {
+            const auto oracle = make_oracle(kind);
+            right = (oracle == nullptr || umcg_test::works_sometimes(*oracle)) && right;
+          }
+          end(right, "");
+        }
+        int status = 0;
+        end(::waitpid(child, &status, 0) == child && status == 0, "");
+      },
+      ended_well, "");
+}
+
+// A server that starts as root and goes on as somebody else.
+TEST_F(OracleChoiceDeathTest, PrivilegesGivenUpLater) {
+  EXPECT_EXIT(
+      {
+        std::string why;
+        const auto oracle = choose_oracle("bpf", &why);
+        if (!why.empty() || ::setuid(65534) != 0) give_up();
+        std::atomic<bool> go_on{false};
+        bool right = false;
+        {
+          umcg_test::Watched thread(*oracle, [&] { go_on.wait(false); });
+          right = thread.is_attached() && thread.becomes(shim::Look::kBlocked);
+          go_on.store(true);
+          go_on.notify_one();
+          right = thread.has_computed() && thread.becomes(shim::Look::kRuns) && right;
+        }
+        end(right, why);
+      },
+      ended_well, "");
 }
 
 // Rings count against what a user may lock.

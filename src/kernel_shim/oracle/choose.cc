@@ -6,6 +6,8 @@
 // not taken without being asked for while there is another.
 #include <array>
 #include <atomic>
+#include <string>
+#include <utility>
 
 #include "kernel_shim/oracle/kinds.h"
 
@@ -85,7 +87,7 @@ std::unique_ptr<BlockOracle> make_oracle(OracleKind kind) {
     case OracleKind::kPerf:
       return make_perf_oracle();
     case OracleKind::kBpf:
-      return nullptr;
+      return make_bpf_oracle();
   }
   return nullptr;
 }

@@ -12,6 +12,7 @@ namespace umcg::inline v0::internal::shim {
 
 std::unique_ptr<BlockOracle> make_proc_oracle();
 std::unique_ptr<BlockOracle> make_perf_oracle();
+std::unique_ptr<BlockOracle> make_bpf_oracle();
 
 }  // namespace umcg::inline v0::internal::shim
 
