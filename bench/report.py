@@ -37,8 +37,14 @@ def show_bytes(count):
     return f"{count:,.0f} B"
 
 
+def show_count(count):
+    return f"{count:,.0f}"
+
+
 def shower(metric):
-    return show_bytes if metric.startswith("bytes") else show_time
+    if metric.startswith("bytes"):
+        return show_bytes
+    return show_count if metric == "os_threads" else show_time
 
 
 def all_lines(results):

@@ -5,7 +5,7 @@ import json
 import statistics
 from dataclasses import dataclass
 
-METRICS = ("ns_per_op", "p99_ns", "create_ns", "wake_join_ns", "bytes_per_fiber")
+METRICS = ("ns_per_op", "p99_ns", "create_ns", "wake_join_ns", "bytes_per_fiber", "os_threads")
 
 
 @dataclass(frozen=True)

@@ -67,12 +67,13 @@ struct BlockingLoad {
   }
 };
 
-// One task. The sum over all tasks is expected(). sleep(d) blocks, yield() lets others run.
-template <class Sleep, class Yield>
-std::uint64_t blocking_task(const BlockingLoad& load, Sleep sleep, Yield yield) {
+// One task. The sum over all tasks is expected(). block(load, task, round) blocks, yield() lets
+// others run.
+template <class Block, class Yield>
+std::uint64_t blocking_task(const BlockingLoad& load, int task, Block& block, Yield yield) {
   std::uint64_t sum = 0;
   for (int round = 0; round < load.rounds; ++round) {
-    sleep(load.block);
+    block(load, task, round);
     sum += work(load.steps);
     if (load.yield) yield();
   }

@@ -37,6 +37,7 @@ class Umcg : public Handles<Umcg> {
     return umcg::spawn(std::forward<F>(f));
   }
   static void yield() { umcg::this_fiber::yield(); }
+  umcg::Stats stats() const { return runtime_.stats(); }
 
   class Island;
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -53,7 +54,8 @@ var workSteps int
 
 func calibrate() { workSteps = stepsFor(50 * time.Microsecond) }
 
-func rawBlock(tasks, rounds int, yield bool) func() (int, bool) {
+// rawBlock: block(task) is called in each round.
+func rawBlock(tasks, rounds int, yield bool, block func(task int)) func() (int, bool) {
 	return func() (int, bool) {
 		if smoke {
 			tasks, rounds = min(tasks, 40), min(rounds, 3)
@@ -61,7 +63,7 @@ func rawBlock(tasks, rounds int, yield bool) func() (int, bool) {
 		sums := make([]uint64, tasks)
 		together(tasks, func(i int) {
 			for round := 0; round < rounds; round++ {
-				rawSleep(time.Millisecond)
+				block(i)
 				sums[i] += work(workSteps)
 				if yield {
 					runtime.Gosched()
@@ -74,6 +76,92 @@ func rawBlock(tasks, rounds int, yield bool) func() (int, bool) {
 		}
 		return 1, sum == work(workSteps)*uint64(tasks)*uint64(rounds)
 	}
+}
+
+func sleepBlock(int) { rawSleep(time.Millisecond) }
+
+// timers are descriptors to read(2) from, one for each task.
+var timers []int
+
+func prepareTimers(tasks int) func() {
+	return func() {
+		calibrate()
+		if smoke {
+			tasks = min(tasks, 40)
+		}
+		for len(timers) < tasks {
+			fd, _, errno := syscall.RawSyscall(syscall.SYS_TIMERFD_CREATE, 1, 0, 0)
+			if errno != 0 {
+				fmt.Fprintln(os.Stderr, "timerfd_create:", errno)
+				os.Exit(1)
+			}
+			timers = append(timers, int(fd))
+		}
+	}
+}
+
+// readBlock waits in read(2) for 1 ms; syscall.Read is Go's hook for calls that may block.
+func readBlock(task int) {
+	once := [4]int64{3: int64(time.Millisecond)}
+	syscall.RawSyscall6(syscall.SYS_TIMERFD_SETTIME, uintptr(timers[task]), 0,
+		uintptr(unsafe.Pointer(&once)), 0, 0, 0)
+	var expirations [8]byte
+	if n, err := syscall.Read(timers[task], expirations[:]); n != 8 {
+		fmt.Fprintln(os.Stderr, "timerfd:", err)
+		os.Exit(1)
+	}
+}
+
+func hogSteps() int {
+	if smoke {
+		return stepsFor(200 * time.Microsecond)
+	}
+	return stepsFor(20 * time.Millisecond)
+}
+
+// sleeper says how late a sleep of 1 ms ends beside four goroutines that compute.
+func sleeper() (map[string]float64, bool) {
+	rounds, steps := fullOrSmoke(300, 5), hogSteps()
+	var stop atomic.Bool
+	var hogs sync.WaitGroup
+	hogs.Add(4)
+	for i := 0; i < 4; i++ {
+		go func() {
+			for !stop.Load() {
+				work(steps)
+				runtime.Gosched()
+			}
+			hogs.Done()
+		}()
+	}
+	delays := make([]float64, rounds)
+	for i := range delays {
+		due := time.Now().Add(time.Millisecond)
+		time.Sleep(time.Millisecond)
+		delays[i] = float64(time.Since(due).Nanoseconds())
+	}
+	stop.Store(true)
+	hogs.Wait()
+	sort.Float64s(delays)
+	at := func(q float64) float64 { return delays[int(q*float64(rounds-1))] }
+	return map[string]float64{"ns_per_op": at(0.5), "p99_ns": at(0.99)}, true
+}
+
+// hogTasks also says how many threads the process has afterwards: Go keeps them.
+func hogTasks() (map[string]float64, bool) {
+	tasks, steps := fullOrSmoke(200, 20), hogSteps()
+	once := work(steps)
+	var right atomic.Int64
+	start := time.Now()
+	together(tasks, func(int) {
+		if work(steps) == once {
+			right.Add(1)
+		}
+	})
+	each := float64(time.Since(start).Nanoseconds()) / float64(tasks)
+	threads, err := os.ReadDir("/proc/self/task")
+	return map[string]float64{"ns_per_op": each, "os_threads": float64(len(threads))},
+		err == nil && right.Load() == int64(tasks)
 }
 
 func min(a, b int) int {
