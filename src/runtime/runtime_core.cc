@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <new>
 #include <stdexcept>
 #include <system_error>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
 #include "runtime/base/sanitizers.h"
 #include "runtime/cpu_count.h"
@@ -28,7 +28,6 @@ constexpr std::uint64_t kNotForked = 0x756d6367;
 constexpr std::uint64_t kIdBlock = 1 << 16;
 
 std::atomic<std::uint64_t> g_next_id{1};  // over all runtimes of the process
-std::atomic<bool> g_exiting{false};
 
 }  // namespace
 
@@ -213,15 +212,13 @@ bool RuntimeCore::request_stop() {
 void RuntimeCore::register_exit_handler() noexcept {
   // A static runtime's own destructor was registered when its constructor returned, which is before
   // it has fibers; so this handler runs earlier.
-  if (!exit_handler_.exchange(true, std::memory_order_relaxed)) {
-    std::atexit([] { g_exiting.store(true, std::memory_order_relaxed); });
-  }
+  if (!exit_handler_.exchange(true, std::memory_order_relaxed)) watch_for_exit();
 }
 
 bool RuntimeCore::shut_down() {
   if (is_forked_child()) return false;
   if (const FiberCore* f = current_fiber(); f != nullptr && f->rt == this) {
-    if (g_exiting.load(std::memory_order_relaxed)) return false;
+    if (is_exiting()) return false;
     die("~Runtime on its own fiber would wait for itself for ever");
   }
   (void)request_stop();

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -95,6 +96,7 @@ TEST_P(MutexTest, TryLock) {
   for (int i = 0; i < 2; ++i) {
     crew.start([&] {
       ASSERT_TRUE(mutex.try_lock());
+      mutex.assert_held();
       EXPECT_FALSE(mutex.try_lock());
       mutex.unlock();
     });
@@ -262,6 +264,49 @@ TEST_F(MutexDeathTest, UnlockByAnotherThread) {
         std::thread([&] { mutex.unlock(); }).join();
       },
       "umcg: thread.*not the owner");
+}
+
+TEST_F(MutexDeathTest, LockByTheOwner) {
+  EXPECT_DEATH(
+      {
+        umcg::Runtime rt;
+        umcg::Mutex mutex;
+        rt.spawn({.name = "again"}, [&] {
+            mutex.lock();
+            mutex.lock();
+          }).join();
+      },
+      "again.*Mutex: lock.*holds already");
+}
+
+TEST_F(MutexDeathTest, DestroyedWhileHeld) {
+  EXPECT_DEATH(
+      {
+        umcg::Runtime rt;
+        rt.spawn({.name = "careless"}, [&] {
+            umcg::Mutex mutex;
+            mutex.lock();
+          }).join();
+      },
+      "careless.*Mutex: destroyed while");
+}
+
+TEST_F(MutexDeathTest, AssertHeld) {
+  EXPECT_DEATH(umcg::Mutex().assert_held(), "Mutex: .*assert_held");
+}
+
+// What is destroyed in exit() may be in use: by the very code that called exit().
+TEST_F(MutexDeathTest, NoReportInExit) {
+  EXPECT_EXIT(
+      {
+        static umcg::Mutex mutex;
+        umcg::Runtime rt;
+        rt.run([&] {
+          mutex.lock();
+          std::exit(7);
+        });
+      },
+      testing::ExitedWithCode(7), "");
 }
 
 }  // namespace

@@ -9,11 +9,15 @@
 
 namespace umcg::inline v0::internal {
 
+// The first of two flag bits that are the object's own.
+inline constexpr std::uintptr_t kQueueFlag = 4;
+
 struct WaitQueue {
   // Address of the first waiting node, and flag bits. 0: nobody waits.
   std::atomic<std::uintptr_t> word{0};
 
   constexpr WaitQueue() noexcept = default;
+  constexpr explicit WaitQueue(std::uintptr_t flags) noexcept : word(flags) {}
   WaitQueue(const WaitQueue&) = delete;
   WaitQueue& operator=(const WaitQueue&) = delete;
 };

@@ -15,6 +15,7 @@
 // Rejected: strict FIFO hand-over (each contended pass costs a switch); pure barging (starves).
 #include "umcg/mutex.h"
 
+#include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/sync/wait_queue.h"
@@ -123,7 +124,7 @@ void Mutex::lock() {
   settle_giver(queue_);
 }
 
-WaitStatus Mutex::lock(std::stop_token stop, Deadline deadline) {
+WaitStatus Mutex::lock(std::stop_token stop, Deadline deadline) UMCG_NO_THREAD_SAFETY_ANALYSIS {
   if (try_lock()) return WaitStatus::kReady;
   return lock_slow(owner_, queue_, &stop, deadline);
 }
@@ -134,6 +135,19 @@ void Mutex::unlock() {
                                       std::memory_order_relaxed)) {
     unlock_slow(owner_, queue_);
   }
+}
+
+bool Mutex::is_held_by_caller() const noexcept {
+  // Only the caller itself could make that true or false.
+  return (owner_.load(std::memory_order_relaxed) & ~kWaiting) == current_token();
+}
+
+void Mutex::assert_held() const {
+  if (!is_held_by_caller()) die("Mutex: the caller does not hold it, as assert_held() demands");
+}
+
+void Mutex::report_in_use() const noexcept {
+  if (!is_exiting()) die("Mutex: destroyed while it is held or awaited");
 }
 
 }  // namespace umcg::inline v0

@@ -53,17 +53,22 @@ void QueueLock::unlock() noexcept {
   }
 }
 
-void push_back(WaitNode*& first, WaitNode& node) noexcept {
+void insert_before(WaitNode& node, WaitNode& later) noexcept {
   node.linked = true;
-  if (first == nullptr) {
-    node.next = node.prev = &node;
-    first = &node;
+  node.next = &later;
+  node.prev = later.prev;
+  later.prev->next = &node;
+  later.prev = &node;
+}
+
+void push_back(WaitNode*& first, WaitNode& node) noexcept {
+  if (first != nullptr) {
+    insert_before(node, *first);  // in a circle that is the end
     return;
   }
-  node.next = first;
-  node.prev = first->prev;
-  first->prev->next = &node;
-  first->prev = &node;
+  node.linked = true;
+  node.next = node.prev = &node;
+  first = &node;
 }
 
 void push_front(WaitNode*& first, WaitNode& node) noexcept {

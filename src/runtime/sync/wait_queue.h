@@ -38,11 +38,12 @@ struct alignas(16) WaitNode {
 void push_back(WaitNode*& first, WaitNode& node) noexcept;
 void push_front(WaitNode*& first, WaitNode& node) noexcept;
 void remove(WaitNode*& first, WaitNode& node) noexcept;
+// Before a node that is not the first.
+void insert_before(WaitNode& node, WaitNode& later) noexcept;
 
 inline constexpr std::uintptr_t kQueueLocked = 1;
 inline constexpr std::uintptr_t kQueueAwaited = 2;
-inline constexpr std::uintptr_t kQueueFlags = 4 | 8;  // the object's
-inline constexpr std::uintptr_t kQueueFlag = 4;
+inline constexpr std::uintptr_t kQueueFlags = kQueueFlag | 8;  // the object's
 
 // Holds the lock of a queue over a scope and edits the list.
 class QueueLock {

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+// state_ = 0 (free), or the writer's token, or kShared + kOneReader * readers; + kWaiting.
+//
+// Who writes: a newcomer by CAS, from a free state, or (a reader) from "readers, nobody waits". The
+// owner by CAS to free or to one reader less, unless that is the last one and somebody waits:
+// then, under the queue's lock, it chooses who is next. kWaiting is set by a waiter under the
+// queue's lock by CAS against a word that still names an owner, as in mutex.cc, and cleared under
+// it. While kWaiting is set, nobody but the holder of the queue's lock can let anybody in, except
+// into a free lock.
+//
+// Order of the queue: writers that have lost, readers, writers. So all readers stand together, and
+// the first writer is found by passing over readers who will be let in right after it.
+//
+// Who is next. After a writer: all readers that wait, at once; else a writer. After the last
+// reader: a writer, else all readers. A writer that was woken competes with newcomers (the lock is
+// not held while a wake-up is under way: no convoys); if it loses, it goes to the head and is
+// handed the lock. Hence the bounds. A reader waits for one writer phase, or for the readers before
+// a waiting writer and then that phase. A writer waits for those before it and once for a newcomer;
+// between two writer phases there is at most one reader phase, which nobody can join while a writer
+// waits.
+//
+// The race that matters: a writer gives up (timeout, stop) for whom readers were held back. It
+// leaves under the queue's lock, and if no writer is left there while others read, it lets the
+// waiting readers in. Were the lock free with waiters, somebody has been woken to try and will pass
+// it on. Rejected: two queues (two locks to take at each hand-over); strict order of arrival (a
+// convoy of writers, and readers between two writers one by one).
+//
+// Orders: a lock is acquire, an unlock release. The last reader's unlock stores with the readers
+// before it in mind: it has read their unlocks by an acquire load.
+#include "umcg/shared_mutex.h"
+
+#include "runtime/base/exit_state.h"
+#include "runtime/base/report.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/sync/wait_queue.h"
+
+namespace umcg::inline v0 {
+
+using namespace internal;
+
+namespace {
+
+constexpr std::uintptr_t kWaiting = 1;
+constexpr std::uintptr_t kShared = 4;  // zero in every token
+constexpr std::uintptr_t kOneReader = 8;
+constexpr std::uintptr_t kLastReader = kShared + kOneReader;
+
+using State = std::atomic<std::uintptr_t>;
+
+// WaitNode::amount
+enum Kind : std::int64_t { kReader, kWriter, kLostWriter };
+
+// --- the word ---
+
+bool is_free(std::uintptr_t seen) noexcept { return (seen & ~kWaiting) == 0; }
+bool admits(std::uintptr_t seen, Kind kind) noexcept {
+  return is_free(seen) || (kind == kReader && (seen & (kShared | kWaiting)) == kShared);
+}
+std::uintptr_t taken(std::uintptr_t seen, Kind kind, std::uintptr_t token) noexcept {
+  return kind == kReader ? (seen | kShared) + kOneReader : seen | token;
+}
+
+bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
+  std::uintptr_t seen = state.load(std::memory_order_relaxed);
+  while (admits(seen, kind)) {
+    // Acquire pairs with the release of both unlocks.
+    if (state.compare_exchange_weak(seen, taken(seen, kind, current_token()),
+                                    std::memory_order_acquire, std::memory_order_relaxed)) {
+      settle_giver(queue);
+      return true;
+    }
+  }
+  return false;
+}
+
+// Takes the lock if it is to be had, else makes sure that kWaiting is set. Under the queue's lock.
+bool take_or_announce(State& state, Kind kind, std::uintptr_t token) noexcept {
+  std::uintptr_t seen = state.load(std::memory_order_relaxed);
+  for (;;) {
+    const bool can = admits(seen, kind);
+    if (!can && (seen & kWaiting) != 0) return false;
+    if (state.compare_exchange_weak(seen, can ? taken(seen, kind, token) : seen | kWaiting,
+                                    std::memory_order_acquire, std::memory_order_relaxed)) {
+      return can;
+    }
+  }
+}
+
+// --- the queue, under its lock ---
+
+// The first node from the head on that is not of that kind; null if all are.
+WaitNode* first_not(const QueueLock& lock, Kind kind) noexcept {
+  WaitNode* const head = lock.head();
+  WaitNode* node = head;
+  while (node != nullptr && node->amount == kind) {
+    node = node->next;
+    if (node == head) return nullptr;
+  }
+  return node;
+}
+
+void insert(QueueLock& lock, WaitNode& node) noexcept {
+  if (node.amount == kLostWriter) {
+    lock.push_front(node);
+  } else if (node.amount == kWriter) {
+    lock.push_back(node);
+  } else if (WaitNode* const later = first_not(lock, kLostWriter); later == nullptr) {
+    lock.push_back(node);
+  } else if (later == lock.head()) {
+    lock.push_front(node);
+  } else {
+    insert_before(node, *later);
+  }
+}
+
+// Claims all readers. Returns what they add to the word.
+std::uintptr_t grant_readers(QueueLock& lock, Wakeups& wakeups) noexcept {
+  std::uintptr_t readers = 0;
+  for (;;) {
+    WaitNode* const node = first_not(lock, kLostWriter);
+    if (node == nullptr || node->amount != kReader) break;
+    lock.remove(*node);
+    if (wakeups.claim(*node, kGranted)) readers += kOneReader;
+  }
+  return readers;
+}
+
+// The caller is the only owner, and nobody can join it.
+void pass_on(State& state, QueueLock& lock, Wakeups& wakeups, bool readers_first) noexcept {
+  const auto waiting = [&] { return lock.empty() ? 0 : kWaiting; };
+  std::uintptr_t readers = readers_first ? grant_readers(lock, wakeups) : 0;
+  if (readers == 0) {
+    while (WaitNode* const node = first_not(lock, kReader)) {
+      const bool hand_over = node->amount == kLostWriter;
+      const std::uintptr_t next = hand_over ? node->token : 0;
+      lock.remove(*node);
+      if (!wakeups.claim(*node, hand_over ? kGranted : kRetry)) continue;
+      // After the claim: a lock that was set free is anybody's.
+      state.store(next | waiting(), std::memory_order_release);
+      return;
+    }
+    readers = grant_readers(lock, wakeups);
+  }
+  state.store(readers == 0 ? 0 : (readers | kShared | waiting()), std::memory_order_release);
+}
+
+// A waiter has left without the lock.
+void after_leaving(State& state, QueueLock& lock, Wakeups& wakeups) noexcept {
+  if (lock.empty()) {
+    state.fetch_and(~kWaiting, std::memory_order_relaxed);
+    return;
+  }
+  const bool writer_waits = lock.head()->amount != kReader || lock.head()->prev->amount != kReader;
+  // Acquire: those who are let in must see what the last writer did, through us.
+  if (writer_waits || (state.load(std::memory_order_acquire) & kShared) == 0) return;
+  // Others may leave meanwhile, but the last of them comes here and waits for the queue's lock.
+  state.fetch_add(grant_readers(lock, wakeups), std::memory_order_relaxed);
+  state.fetch_and(~kWaiting, std::memory_order_relaxed);
+}
+
+// --- the slow ways ---
+
+WaitStatus lock_slow(State& state, WaitQueue& queue, Kind kind, const std::stop_token* stop,
+                     Deadline deadline) {
+  const std::uintptr_t token = current_token();
+  if ((state.load(std::memory_order_relaxed) & ~kWaiting) == token && deadline.is_never() &&
+      (stop == nullptr || !stop->stop_possible())) {
+    die("SharedMutex: %s by the fiber or thread that holds it for writing would wait for ever",
+        kind == kReader ? "lock_shared()" : "lock()");
+  }
+  for (;;) {
+    Waiter waiter(WaitReason::kSharedMutex, &state);
+    WaitNode node{.waiter = &waiter, .token = token, .amount = kind};
+    {
+      Wakeups wakeups;
+      QueueLock lock(queue);
+      if (take_or_announce(state, kind, token)) return WaitStatus::kReady;
+      if (const WaitStatus early = refuse_early(stop, deadline); early != WaitStatus::kReady) {
+        after_leaving(state, lock, wakeups);
+        return early;
+      }
+      insert(lock, node);
+    }
+    const Outcome outcome = waiter.wait(stop, deadline);
+    if (outcome == kGranted || outcome == kRetry) {
+      settle(queue, waiter);
+      if (outcome == kGranted) return WaitStatus::kReady;
+      kind = kLostWriter;  // if it does not get it now; readers are never woken to try
+      continue;
+    }
+    Wakeups wakeups;
+    withdraw(queue, node, [&](QueueLock& lock) { after_leaving(state, lock, wakeups); });
+    return to_status(outcome);
+  }
+}
+
+void unlock_slow(State& state, WaitQueue& queue) {
+  if ((state.load(std::memory_order_relaxed) & ~kWaiting) != current_token()) {
+    die("SharedMutex: unlock() by one who is not the writer");
+  }
+  Wakeups wakeups;
+  QueueLock lock(queue);
+  pass_on(state, lock, wakeups, true);
+}
+
+// False: the last reader is not the last any more, or nobody waits any more.
+bool unlock_last_reader(State& state, WaitQueue& queue) {
+  Wakeups wakeups;
+  QueueLock lock(queue);
+  // Acquire pairs with the release of the other readers' unlocks.
+  if (state.load(std::memory_order_acquire) != (kLastReader | kWaiting)) return false;
+  pass_on(state, lock, wakeups, false);
+  return true;
+}
+
+}  // namespace
+
+void SharedMutex::lock() {
+  if (!SharedMutex::try_lock()) (void)lock_slow(state_, queue_, kWriter, nullptr, Deadline());
+}
+
+bool SharedMutex::try_lock() noexcept { return try_take(state_, queue_, kWriter); }
+
+WaitStatus SharedMutex::lock(std::stop_token stop, Deadline deadline) {
+  if (try_take(state_, queue_, kWriter)) return WaitStatus::kReady;
+  return lock_slow(state_, queue_, kWriter, &stop, deadline);
+}
+
+void SharedMutex::unlock() {
+  std::uintptr_t mine = current_token();
+  if (!state_.compare_exchange_strong(mine, 0, std::memory_order_release,
+                                      std::memory_order_relaxed)) {
+    unlock_slow(state_, queue_);
+  }
+}
+
+void SharedMutex::lock_shared() {
+  if (!try_take(state_, queue_, kReader)) {
+    (void)lock_slow(state_, queue_, kReader, nullptr, Deadline());
+  }
+}
+
+bool SharedMutex::try_lock_shared() noexcept { return try_take(state_, queue_, kReader); }
+
+WaitStatus SharedMutex::lock_shared(std::stop_token stop, Deadline deadline) {
+  if (try_take(state_, queue_, kReader)) return WaitStatus::kReady;
+  return lock_slow(state_, queue_, kReader, &stop, deadline);
+}
+
+void SharedMutex::unlock_shared() {
+  std::uintptr_t seen = state_.load(std::memory_order_relaxed);
+  for (;;) {
+    if ((seen & kShared) == 0) die("SharedMutex: unlock_shared() while nobody holds it shared");
+    if (seen == (kLastReader | kWaiting)) {
+      if (unlock_last_reader(state_, queue_)) return;
+      seen = state_.load(std::memory_order_relaxed);
+    } else if (state_.compare_exchange_weak(seen, seen == kLastReader ? 0 : seen - kOneReader,
+                                            std::memory_order_release, std::memory_order_relaxed)) {
+      return;
+    }
+  }
+}
+
+void SharedMutex::assert_held() const {
+  if ((state_.load(std::memory_order_relaxed) & ~kWaiting) != current_token()) {
+    die("SharedMutex: the caller does not hold it for writing, as assert_held() demands");
+  }
+}
+
+void SharedMutex::assert_shared() const {
+  if ((state_.load(std::memory_order_relaxed) & kShared) == 0) {
+    die("SharedMutex: nobody holds it shared, as assert_shared() demands");
+  }
+}
+
+void SharedMutex::report_in_use() const noexcept {
+  if (!is_exiting()) die("SharedMutex: destroyed while it is held or awaited");
+}
+
+}  // namespace umcg::inline v0
