@@ -22,6 +22,7 @@ build,bench,gate  libabsl-dev                                     header absl/fl
 build,bench,gate  libgtest-dev                                    header gtest/gtest.h
 build,bench,gate  libbenchmark-dev                                header benchmark/benchmark.h
 build,bench,gate  libssl-dev                                      header openssl/evp.h
+build,bench,gate  libsqlite3-dev                                  header sqlite3.h
 bench,gate        libboost-dev|libboost1.81-dev                   header boost/asio.hpp
 bench,gate        libboost-fiber-dev|libboost-fiber1.81-dev       header boost/fiber/fiber.hpp
 bench,gate        libtbb-dev                                      header tbb/task_group.h

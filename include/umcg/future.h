@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "umcg/internal/future_state.h"
+#include "umcg/internal/select_case.h"
 #include "umcg/wait.h"
 
 namespace umcg::inline v0 {
@@ -56,6 +57,9 @@ class Future {
   WaitStatus wait(std::stop_token stop, Deadline deadline = {}) const {
     return state_.checked().wait(&stop, deadline);
   }
+  // For select(): chosen when the result is there.
+  SelectCase on_ready() const { return state_.checked().ready_case(); }
+
   template <class Rep, class Period>
   std::future_status wait_for(std::chrono::duration<Rep, Period> d) const {
     return to_status(state_.checked().wait(nullptr, Deadline(d)));

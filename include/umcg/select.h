@@ -8,8 +8,8 @@
 //     }
 //
 // Cases are made by on_recv() and on_send() of Channel, Event::on_set(), Fiber::on_done(),
-// Semaphore::on_acquire(), on_stop(), on_deadline(). Those that are not chosen leave no trace: no
-// value is taken, no permit, nothing is moved from.
+// Future::on_ready(), Semaphore::on_acquire(), on_stop(), on_deadline(). Those that are not chosen
+// leave no trace: no value is taken, no permit, nothing is moved from.
 //
 // Fairness: among cases that are ready each is as likely as the others, whatever their order. A
 // waiting select stands in the queue of each object in the order of arrival; in rare cases it goes

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# check_docs.sh SOURCE_DIR: the example in the README is examples/hello.cc, to the letter, and
-# every file that a page of docs/ or the README links to is there.
+# check_docs.sh SOURCE_DIR: the example in the README is examples/hello.cc, to the letter; so are the
+# quotes in docs/, each of which names its file in a comment before it; and every file that a page
+# of docs/ or the README links to is there.
 set -euo pipefail
 cd "$1"
 
@@ -17,8 +18,21 @@ for page in README.md docs/*.md; do
       echo "$page: no such file: $target"
       failed=1
     }
-  done < <(grep -oE '\]\([^)]+\)' "$page" | sed 's/^](//; s/)$//' | grep -vE '^(https?:|#)')
+  done < <(awk '/^```/ { code = !code } !code' "$page" | grep -oE '\]\([^)]+\)' | sed 's/^](//; s/)$//' | grep -vE '^(https?:|#)')
 done
+
+# A comment "quote: FILE", then a block that is the file without its licence line and its title.
+quotes=0
+while IFS=: read -r page line marker; do
+  file=$(sed -E 's/^<!-- quote: (.*) -->$/\1/' <<<"$marker")
+  diff -u --label "$page" --label "$file" \
+    <(tail -n +"$((line + 2))" "$page" | sed '/^```$/,$d') <(sed '1,2d' "$file") || failed=1
+  quotes=$((quotes + 1))
+done < <(grep -n '^<!-- quote: ' docs/*.md)
+((quotes >= 6)) || {
+  echo "only $quotes quotes were found in docs/"
+  failed=1
+}
 
 # The examples that docs/thread-identity.md names, and those that there are.
 diff -u --label docs/thread-identity.md --label tests/docs/thread_rules_test.cc \

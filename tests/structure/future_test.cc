@@ -19,6 +19,7 @@
 #include "support/crew.h"
 #include "support/eventually.h"
 #include "support/sanitizers.h"
+#include "umcg/select.h"
 #include "umcg/this_fiber.h"
 
 namespace {
@@ -296,6 +297,58 @@ TEST_P(FutureTest, ResultStopAndDeadlineTogether) {
   });
   crew.join();
   EXPECT_EQ(asked, rounds);
+}
+
+TEST_P(FutureTest, SelectChoosesTheOneThatIsReady) {
+  Crew crew(GetParam());
+  const std::size_t rounds = static_cast<std::size_t>(umcg_test::scaled(300));
+  std::vector<Promise<int>> promises(2 * rounds);
+  std::vector<Future<int>> futures;
+  for (auto& p : promises) futures.push_back(p.get_future());
+  crew.start([&] {
+    for (std::size_t i = 0; i < rounds; ++i) {
+      Future<int>& a = futures[2 * i];
+      Future<int>& b = futures[2 * i + 1];
+      EXPECT_EQ(umcg::select({a.on_ready(), b.on_ready(), umcg::on_deadline(kLong)}), i % 2);
+      EXPECT_EQ((i % 2 == 0 ? a : b).get(), 1);
+      promises[2 * i + (1 - i % 2)].set_value(2);  // with the queue used before
+      EXPECT_EQ(umcg::try_select({(i % 2 == 0 ? b : a).on_ready()}), 0U);
+    }
+  });
+  crew.start([&] {
+    for (std::size_t i = 0; i < rounds; ++i) {
+      if (i % 3 == 0) umcg::this_fiber::yield();
+      promises[2 * i + i % 2].set_value(1);
+    }
+  });
+  crew.join();
+  EXPECT_THROW((void)Future<int>().on_ready(), std::future_error);
+}
+
+// A select, a wait and a combination of one future at once.
+TEST_P(FutureTest, WaitersOfAllKinds) {
+  Crew crew(GetParam());
+  for (int round = 0; round < umcg_test::scaled(100); ++round) {
+    Promise<int> p;
+    Promise<int> q;
+    auto all = umcg::when_all(p.get_future(), q.get_future());
+    std::atomic<int> woken{0};
+    crew.start([&] {
+      EXPECT_EQ(umcg::select({all.on_ready()}), 0U);
+      ++woken;
+    });
+    crew.start([&] {
+      all.wait();
+      ++woken;
+    });
+    crew.start([&] {
+      p.set_value(1);
+      umcg::this_fiber::yield();
+      q.set_value(2);
+    });
+    crew.join();
+    EXPECT_EQ(woken, 2);
+  }
 }
 
 // The last reference may go on either side.

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "umcg/internal/config.h"
+#include "umcg/internal/select_case.h"
 #include "umcg/internal/task.h"
 #include "umcg/internal/wait_queue.h"
 #include "umcg/wait.h"
@@ -48,10 +49,13 @@ class UMCG_API FutureState {
   void retrieve();
   bool is_ready() const noexcept;
   WaitStatus wait(const std::stop_token* stop, Deadline deadline);
+  SelectCase ready_case() noexcept;
   // Waits; throws the error if that is the result.
   void wait_for_value();
 
-  // For a scope, which has the error too. Once the result is stored.
+  // For a scope, which keeps the state of a child that has failed. share_error(): after the error
+  // is stored, before it is published.
+  void share_error() noexcept { error_shared_ = true; }
   bool has_failed() const noexcept { return holds_ == Holds::kError; }
   bool was_fetched() const noexcept { return fetched_.load(std::memory_order_relaxed); }
   [[noreturn]] void rethrow();
@@ -80,10 +84,11 @@ class UMCG_API FutureState {
   std::atomic<bool> retrieved_{false};  // written by the promise's get_future()
   std::atomic<bool> fetched_{false};    // the error has been thrown at somebody
   Holds holds_ = Holds::kNothing;       // written before "ready", read after it
+  bool error_shared_ = false;           // likewise
   WaitQueue queue_;
   FutureState* watcher_ = nullptr;  // under queue_'s lock
   std::size_t watch_index_ = 0;     // under queue_'s lock
-  std::exception_ptr error_;        // written before "ready", constant after it
+  std::exception_ptr error_;        // written before "ready"; then the taker's, if not shared
 };
 
 // The state with room for a result.

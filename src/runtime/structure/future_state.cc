@@ -81,6 +81,8 @@ WaitStatus FutureState::wait(const std::stop_token* stop, Deadline deadline) {
   return wait_event(queue_, kReady, stop, deadline);
 }
 
+SelectCase FutureState::ready_case() noexcept { return event_case(queue_, kReady); }
+
 void FutureState::wait_for_value() {
   (void)wait(nullptr, Deadline());
   if (has_failed()) rethrow();
@@ -88,7 +90,10 @@ void FutureState::wait_for_value() {
 
 void FutureState::rethrow() {
   fetched_.store(true, std::memory_order_relaxed);
-  std::rethrow_exception(error_);
+  // Moved out, the exception lives and dies with its catcher. (The count in an exception_ptr is in
+  // libstdc++, where ThreadSanitizer does not see it.)
+  if (error_shared_) std::rethrow_exception(error_);
+  std::rethrow_exception(std::move(error_));
 }
 
 bool FutureState::watch(FutureState& watcher, std::size_t index) noexcept {

@@ -42,6 +42,7 @@ void Scope::start_child(BuiltFiber child) { start(child); }
 void Scope::note_result(FutureState& result) noexcept {
   if (!result.has_failed()) return;
   FutureState* none = nullptr;
+  result.share_error();
   result.retain();
   if (!failed_.compare_exchange_strong(none, &result, std::memory_order_release,
                                        std::memory_order_relaxed)) {
