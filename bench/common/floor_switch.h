@@ -53,20 +53,30 @@ class FutexPair {
  public:
   // Two switches each. Returns how often the other thread ran.
   static std::int64_t round_trips(std::int64_t n) {
+    return round_trips(n, [](auto f) { f(); });
+  }
+
+  // The same; each thread has around(f) do its part.
+  template <class Around>
+  static std::int64_t round_trips(std::int64_t n, Around around) {
     std::atomic<std::uint32_t> ping{0};
     std::atomic<std::uint32_t> pong{0};
     std::int64_t visits = 0;
     std::thread other([&] {
+      around([&] {
+        for (std::int64_t i = 0; i < n; ++i) {
+          wait(ping);
+          ++visits;
+          wake(pong);
+        }
+      });
+    });
+    around([&] {
       for (std::int64_t i = 0; i < n; ++i) {
-        wait(ping);
-        ++visits;
-        wake(pong);
+        wake(ping);
+        wait(pong);
       }
     });
-    for (std::int64_t i = 0; i < n; ++i) {
-      wake(ping);
-      wait(pong);
-    }
     other.join();
     return visits;
   }
