@@ -40,7 +40,7 @@ FiberId FiberHandle::get_id() const noexcept {
 
 WaitStatus FiberHandle::wait(std::stop_token stop, Deadline deadline) const {
   require_joinable("umcg::Fiber::wait");
-  return wait_event(core_->done, kDone, &stop, deadline);
+  return wait_event(core_->done, kDone, &stop, deadline, WaitReason::kJoin, core_);
 }
 
 SelectCase FiberHandle::on_done() const {
@@ -76,7 +76,7 @@ void* FiberHandle::join_task() {
     throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                             "umcg::Fiber::join");
   }
-  (void)wait_event(core_->done, kDone, nullptr, Deadline());
+  (void)wait_event(core_->done, kDone, nullptr, Deadline(), WaitReason::kJoin, core_);
   if (core_->error) {
     std::exception_ptr error = std::exchange(core_->error, nullptr);
     release();
@@ -95,7 +95,7 @@ void FiberHandle::stop_and_drop() noexcept {
   if (core_ == nullptr) return;
   (void)internal::request_stop(*core_);
   if (core_ == current_fiber()) die("~Fiber: a fiber cannot wait for its own end");
-  (void)wait_event(core_->done, kDone, nullptr, Deadline());
+  (void)wait_event(core_->done, kDone, nullptr, Deadline(), WaitReason::kJoin, core_);
   if (core_->error) core_->rt->note_dropped_exception(core_);
   release();
 }

@@ -78,7 +78,7 @@ void FutureState::retrieve() {
 bool FutureState::is_ready() const noexcept { return event_is_set(queue_, kReady); }
 
 WaitStatus FutureState::wait(const std::stop_token* stop, Deadline deadline) {
-  return wait_event(queue_, kReady, stop, deadline);
+  return wait_event(queue_, kReady, stop, deadline, WaitReason::kFuture, this);
 }
 
 SelectCase FutureState::ready_case() noexcept { return event_case(queue_, kReady); }

@@ -45,10 +45,7 @@ void BarrierCore::next_phase() noexcept {
   Wakeups wakeups;
   QueueLock lock(queue_);
   state_.store(next, std::memory_order_release);
-  while (WaitNode* const node = lock.head()) {
-    lock.remove(*node);
-    wakeups.claim(*node, kGranted);
-  }
+  wakeups.claim_all(lock, kGranted);
 }
 
 WaitStatus BarrierCore::wait(std::uint32_t phase, const std::stop_token* stop, Deadline deadline) {
@@ -68,13 +65,7 @@ WaitStatus BarrierCore::wait(std::uint32_t phase, const std::stop_token* stop, D
     }
     lock.push_back(node);
   }
-  const Outcome outcome = waiter.wait(stop, deadline);
-  if (outcome == kGranted) {
-    settle(queue_, waiter);
-  } else {
-    withdraw(queue_, node, [](QueueLock&) {});
-  }
-  return to_status(outcome);
+  return to_status(wait_in(queue_, node, stop, deadline));
 }
 
 }  // namespace umcg::inline v0::internal

@@ -18,10 +18,12 @@ bool Event::is_set() const noexcept { return event_is_set(queue_, kQueueFlag); }
 
 SelectCase Event::on_set() noexcept { return event_case(queue_, kQueueFlag); }
 
-void Event::wait() { (void)wait_event(queue_, kQueueFlag, nullptr, Deadline()); }
+void Event::wait() {
+  (void)wait_event(queue_, kQueueFlag, nullptr, Deadline(), WaitReason::kEvent, this);
+}
 
 WaitStatus Event::wait(std::stop_token stop, Deadline deadline) {
-  return wait_event(queue_, kQueueFlag, &stop, deadline);
+  return wait_event(queue_, kQueueFlag, &stop, deadline, WaitReason::kEvent, this);
 }
 
 }  // namespace umcg::inline v0

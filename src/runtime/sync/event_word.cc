@@ -43,9 +43,9 @@ void set_event_slow(WaitQueue& queue, std::uintptr_t flag, Wakeups& wakeups) noe
 }
 
 WaitStatus wait_event(WaitQueue& queue, std::uintptr_t flag, const std::stop_token* stop,
-                      Deadline deadline) {
+                      Deadline deadline, WaitReason reason, const void* object) {
   if (event_is_set(queue, flag)) return WaitStatus::kReady;
-  Waiter waiter;
+  Waiter waiter(reason, object);
   WaitNode node{.waiter = &waiter};
   const bool patient = stop == nullptr && deadline.is_never();
   if (!patient || !push_if_idle(queue, node)) {

@@ -31,9 +31,9 @@ inline void set_event(WaitQueue& queue, std::uintptr_t flag) noexcept {
   set_event_slow(queue, flag, wakeups);
 }
 
-// Waits for the flag. May suspend, may migrate.
+// Waits for the flag. May suspend, may migrate. What it is the flag of is for reports.
 WaitStatus wait_event(WaitQueue& queue, std::uintptr_t flag, const std::stop_token* stop,
-                      Deadline deadline);
+                      Deadline deadline, WaitReason reason, const void* object);
 
 // For select(): chosen when the flag is set.
 SelectCase event_case(WaitQueue& queue, std::uintptr_t flag) noexcept;

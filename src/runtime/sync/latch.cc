@@ -20,10 +20,12 @@ void Latch::count_down(std::ptrdiff_t n) noexcept {
 
 bool Latch::try_wait() const noexcept { return event_is_set(queue_, kQueueFlag); }
 
-void Latch::wait() const { (void)wait_event(queue_, kQueueFlag, nullptr, Deadline()); }
+void Latch::wait() const {
+  (void)wait_event(queue_, kQueueFlag, nullptr, Deadline(), WaitReason::kLatch, this);
+}
 
 WaitStatus Latch::wait(std::stop_token stop, Deadline deadline) const {
-  return wait_event(queue_, kQueueFlag, &stop, deadline);
+  return wait_event(queue_, kQueueFlag, &stop, deadline, WaitReason::kLatch, this);
 }
 
 void Latch::arrive_and_wait(std::ptrdiff_t n) {

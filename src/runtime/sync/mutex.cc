@@ -67,16 +67,10 @@ WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
         lock.push_back(node);
       }
     }
-    const Outcome outcome = waiter.wait(stop, deadline);
-    if (outcome == kGranted || outcome == kRetry) {
-      settle(queue, waiter);
-      if (outcome == kGranted) return WaitStatus::kReady;
-      continue;
-    }
-    withdraw(queue, node, [&](QueueLock& lock) {
+    const Outcome outcome = wait_in(queue, node, stop, deadline, [&](QueueLock& lock) {
       if (lock.empty()) owner.fetch_and(~kWaiting, std::memory_order_relaxed);
     });
-    return to_status(outcome);
+    if (outcome != kRetry) return to_status(outcome);
   }
 }
 

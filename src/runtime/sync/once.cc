@@ -29,21 +29,20 @@ bool OnceFlag::begin() {
     }
     lock.push_back(node);
   }
-  const bool is_next = waiter.wait(nullptr, Deadline()) == kGranted;
-  settle(queue_, waiter);
-  return is_next;
+  return wait_in(queue_, node, nullptr, Deadline()) == kGranted;
 }
 
 void OnceFlag::end(bool succeeded) noexcept {
   Wakeups wakeups;
   QueueLock lock(queue_);
   runner_.store(0, std::memory_order_relaxed);
-  if (succeeded) lock.set_flags(kQueueFlag);
-  while (WaitNode* const node = lock.head()) {
-    lock.remove(*node);
-    if (!wakeups.claim(*node, succeeded ? kRetry : kGranted) || succeeded) continue;
-    runner_.store(node->token, std::memory_order_relaxed);
-    return;
+  if (succeeded) {
+    lock.set_flags(kQueueFlag);
+    wakeups.claim_all(lock, kRetry);
+  } else if (WaitNode* const next = lock.head()) {
+    lock.remove(*next);
+    runner_.store(next->token, std::memory_order_relaxed);
+    wakeups.claim(*next, kGranted);  // nothing else ends its wait
   }
 }
 

@@ -36,7 +36,7 @@ void serve_those_behind(QueueLock& lock, std::atomic<std::int64_t>& state,
 
 WaitStatus acquire_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
                         const std::stop_token* stop, Deadline deadline, std::int64_t n) {
-  Waiter waiter;
+  Waiter waiter(WaitReason::kSemaphore, &state);
   WaitNode node{.waiter = &waiter, .amount = n};
   {
     QueueLock lock(queue);

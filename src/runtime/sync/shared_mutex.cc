@@ -181,16 +181,11 @@ WaitStatus lock_slow(State& state, WaitQueue& queue, Kind kind, const std::stop_
       }
       insert(lock, node);
     }
-    const Outcome outcome = waiter.wait(stop, deadline);
-    if (outcome == kGranted || outcome == kRetry) {
-      settle(queue, waiter);
-      if (outcome == kGranted) return WaitStatus::kReady;
-      kind = kLostWriter;  // if it does not get it now; readers are never woken to try
-      continue;
-    }
     Wakeups wakeups;
-    withdraw(queue, node, [&](QueueLock& lock) { after_leaving(state, lock, wakeups); });
-    return to_status(outcome);
+    const Outcome outcome = wait_in(queue, node, stop, deadline,
+                                    [&](QueueLock& lock) { after_leaving(state, lock, wakeups); });
+    if (outcome != kRetry) return to_status(outcome);
+    kind = kLostWriter;  // if it does not get it now; readers are never woken to try
   }
 }
 

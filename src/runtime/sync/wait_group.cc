@@ -18,7 +18,7 @@ constexpr std::int64_t kWaiting = 1;
 
 WaitStatus wait_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
                      const std::stop_token* stop, Deadline deadline) {
-  Waiter waiter;
+  Waiter waiter(WaitReason::kWaitGroup, &state);
   WaitNode node{.waiter = &waiter};
   {
     QueueLock lock(queue);
