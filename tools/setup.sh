@@ -33,6 +33,7 @@ gate              libclang-rt-dev|libclang-rt-14-dev              runtime tsan
 gate              clang-format                                    command clang-format
 gate              clang-tidy                                      command clang-tidy
 gate              spin                                            command spin
+gate              strace                                          command strace
 LIST
 }
 
