@@ -76,6 +76,16 @@ TEST_P(OracleSubject, FiveHundred) {
   gate.open();
 }
 
+// Lookers tell by it whether they have looked before.
+TEST_P(OracleSubject, SeenIsNotZeroAfterALook) {
+  shim::Subject subject;
+  ASSERT_TRUE(oracle().attach(subject));
+  std::uint64_t seen = 0;
+  (void)oracle().look(subject, seen);
+  EXPECT_NE(seen, 0u);
+  oracle().detach(subject);
+}
+
 TEST_P(OracleSubject, AttachedAgainAndAgain) {
   for (int i = 0; i < scaled(3000); ++i) {
     shim::Subject subject;
@@ -85,7 +95,7 @@ TEST_P(OracleSubject, AttachedAgainAndAgain) {
 }
 
 TEST_P(OracleSubject, EndsWhileItIsLookedAt) {
-  for (int i = 0; i < scaled(200); ++i) {
+  for (int i = 0; i < scaled(50); ++i) {
     shim::Subject subject;
     std::uint64_t seen = 0;
     std::atomic<bool> attached{false};

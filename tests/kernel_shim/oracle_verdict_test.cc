@@ -110,7 +110,7 @@ TEST_P(OracleVerdict, Computing) {
   ASSERT_TRUE(thread.is_attached());
   ASSERT_TRUE(thread.has_computed());
   (void)thread.look();
-  const int looks = scaled(1000);
+  const int looks = scaled(500);
   int blocked = 0;
   for (int i = 0; i < looks; ++i) {
     ASSERT_TRUE(thread.has_computed());
@@ -125,7 +125,7 @@ TEST_P(OracleVerdict, WaitingForACpu) {
   Watched thread(oracle());
   ASSERT_TRUE(thread.is_attached());
   ASSERT_TRUE(thread.has_computed());
-  const int looks = scaled(1000);
+  const int looks = scaled(500);
   int blocked = 0;
   for (int i = 0; i < looks; ++i) {
     if (i % 100 == 0) {
