@@ -75,8 +75,8 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
     if (options_.pin_servers) s.cpu = cpus[i % cpus.size()];
   }
   try {
+    start_standbys(cpus);  // before there are workers, who look for them
     start_servers();
-    start_standbys(cpus);
     monitor_.start();
   } catch (...) {
     stop_standbys();
