@@ -17,8 +17,9 @@
  *
  * What holds:
  *  - an exchange has two parties, on one channel, one of which sends; no party has two;
- *  - who is claimed finds the item moved;
+ *  - who is claimed, when he has been let go, finds the item moved;
  *  - nobody touches a waiter or a node after its select has returned;
+ *  - nobody touches a channel of two after either of those who met there has returned;
  *  - no meeting is missed: when nothing can move any more, no two wait that could have met;
  *  - between two exchanges (or stops) only a few attempts come to nothing: selects do not send each
  *    other away for ever.
@@ -32,7 +33,9 @@
  * MUTANT GO_WITHOUT_CLAIM    a select that gives way does not claim itself
  * MUTANT MEETS_ITSELF        a public select does not skip its own nodes
  * MUTANT NO_WITHDRAW         the nodes of cases that were not chosen stay queued
- * MUTANT NO_SETTLE           the chosen case does not pass through the lock
+ * MUTANT NOT_LET_GO          who was claimed does not wait until he is let go
+ * MUTANT SETTLE_BY_LOCK      ... but passes through the lock, as with other objects
+ * MUTANT LET_GO_EARLY        he is let go before the lock is released
  * MUTANT CLAIM_WITHOUT_LOCK  a claim after the lock was released
  */
 #define kParties 3
@@ -52,9 +55,11 @@ bool queued[kNodes];
 mtype state[kParties] = OPEN;
 byte chosen[kParties]; /* with state: the node whose claim it was */
 bool moved[kParties];  /* the item, by whoever claimed */
+bool let_go[kParties];
 
 /* Ghosts. */
 bool gone[kParties]; /* its select has returned */
+bool destroyed[3];   /* of RING's channels */
 bool waits[kParties];
 byte exchanges[kParties];
 byte in_vain; /* attempts since the last exchange or stop */
@@ -77,10 +82,17 @@ inline set_up() {
 }
 
 inline lock(c) {
-  atomic { !locked[c] -> locked[c] = true }
+  atomic { !locked[c] -> assert(!destroyed[c]); locked[c] = true }
 }
 inline unlock(c) {
-  locked[c] = false
+  assert(!destroyed[c]); locked[c] = false
+}
+inline returns(c) {
+  gone[me] = true;
+  if
+  :: config == RING -> destroyed[c] = true
+  :: else
+  fi
 }
 
 inline progress() {
@@ -123,7 +135,13 @@ inline exchange(mine) {
   progress()
 }
 inline hand_over() {
-  atomic { assert(!gone[party_of(other)]); moved[party_of(other)] = true }
+  atomic {
+    assert(!gone[party_of(other)]);
+    moved[party_of(other)] = true;
+#ifdef LET_GO_EARLY
+    let_go[party_of(other)] = true
+#endif
+  }
 }
 
 /* attempt(): `won`. Under the lock; what only the lock guards is done together with the next claim. */
@@ -210,14 +228,17 @@ inline nobody_to_meet(mine) {
 
 inline withdraw(n) {
 #ifndef NO_WITHDRAW
-  atomic { !locked[channel[n]] -> queued[n] = false; i++ }
+  atomic { !locked[channel[n]] -> assert(!destroyed[channel[n]]); queued[n] = false; i++ }
 #else
   i++
 #endif
 }
 inline complete(n) {
-#ifndef NO_SETTLE
-  !locked[channel[n]];
+#if defined(SETTLE_BY_LOCK)
+  lock(channel[n]);
+  unlock(channel[n]);
+#elif !defined(NOT_LET_GO)
+  let_go[party_of(n)];
 #endif
   atomic { assert(moved[party_of(n)]); i++ }
 }
@@ -243,8 +264,8 @@ again:
        fi;
        unlock(channel[2 * me + (first + i) % 2]);
        if
-       :: won -> goto done
-       :: else -> i++
+       :: !won -> i++
+       :: won -> goto meets
        fi
      }
   :: else -> i = 0; break
@@ -292,11 +313,17 @@ end_wait:
        state[me] = OPEN; i = 0; count = 0; first = 0; won = false; other = 0;
        goto again
      }
-  :: state[me] == GRANTED -> assert(exchanges[me] == 1)
-  :: state[me] == STOPPED -> assert(exchanges[me] == 0)
+  :: atomic { state[me] == GRANTED -> assert(exchanges[me] == 1); returns(channel[chosen[me]]) }
+  :: atomic { state[me] == STOPPED -> assert(exchanges[me] == 0); gone[me] = true }
   fi;
+  goto done;
+meets: /* ~Section() */
+#ifndef LET_GO_EARLY
+  atomic { assert(!gone[party_of(other)]); let_go[party_of(other)] = true };
+#endif
+  atomic { returns(channel[2 * me + (first + i) % 2]) };
 done:
-  gone[me] = true
+  skip
 }
 
 /* A stop callback of party 2. */

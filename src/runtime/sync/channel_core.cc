@@ -20,6 +20,12 @@
 // two rounds of the lock for each item, and makes those who come next wait for whoever is in his
 // move. Who blocks in a move loses his server, not the CPU; others then sleep on the lock.
 //
+// The end of a channel. An exchange may be the last, and either party may be the one who knows it
+// and destroys the channel as soon as his call has returned: think of a channel for one answer. So
+// the active one touches nothing of it after the lock, and the passive one touches nothing of it at
+// all. He cannot pass through the lock to learn that the active one has left it (waiter.h), so he
+// is told by a word of his own: let_go().
+//
 // Two selects. On an unbuffered channel an item needs two parties, and if both are selects each may
 // at any moment be given something by another object. One claim of two waiters at once is not to be
 // had without a lock over both. But a select that is alone (select_ops.h) needs one claim only. So:
@@ -41,6 +47,7 @@
 
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "runtime/base/report.h"
 #include "runtime/sync/select_ops.h"
@@ -74,10 +81,21 @@ WaitNode* first_of_others(WaitNode* first, const Waiter* me) noexcept {
 
 }  // namespace
 
-// The lock. Whoever was claimed in it is woken after it.
+// The lock. Whoever was claimed in it is let go and woken after it.
 class ChannelCore::Section {
  public:
-  explicit Section(ChannelCore& channel) noexcept : channel_(channel), lock_(channel.lock_) {}
+  explicit Section(ChannelCore& channel) noexcept
+      : channel_(channel), lock_(std::in_place, channel.lock_) {}
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+  ~Section() {
+    lock_.reset();
+    while (claimed_ != nullptr) {
+      Waiter& waiter = *claimed_->waiter;
+      claimed_ = claimed_->next;
+      waiter.let_go();
+    }
+  }
 
   // Takes nodes off the list until one is claimed. Null: nobody is left.
   WaitNode* claim_first(Side side) noexcept {
@@ -88,13 +106,22 @@ class ChannelCore::Section {
   }
   bool claim(Side side, WaitNode& node, Outcome code) noexcept {
     remove(channel_.waiting_[side], node);
-    return wakeups_.claim(node, code);
+    if (!wakeups_.claim(node, code)) return false;
+    node.next = claimed_;
+    claimed_ = &node;
+    return true;
+  }
+  // A select that is sent away comes back to the lock by itself.
+  void send_away(Side side, WaitNode& node) noexcept {
+    remove(channel_.waiting_[side], node);
+    (void)wakeups_.claim(node, kRetry);
   }
 
  private:
   ChannelCore& channel_;
   Wakeups wakeups_;
-  QueueLock lock_;
+  std::optional<QueueLock> lock_;
+  WaitNode* claimed_ = nullptr;  // linked by next
 };
 
 ChannelCore::ChannelCore(const ItemOps& ops, std::size_t capacity)
@@ -173,7 +200,7 @@ WaitStatus ChannelCore::wait(Side side, void* item, const std::stop_token* stop,
       QueueLock lock(lock_);
       if (node.linked) remove(waiting_[side], node);
     } else {
-      settle(lock_, *waiter);
+      waiter->wait_until_let_go();
     }
     if (outcome != kGranted || (node.amount & kCameToNothing) == 0) return to_status(outcome);
   }
@@ -214,7 +241,7 @@ bool ChannelCore::nobody_to_meet(Side side, const WaitNode& mine, Section& secti
         std::less<const Waiter*>()(theirs->waiter, mine.waiter)) {
       return false;
     }
-    (void)section.claim(other, *theirs, kRetry);
+    section.send_away(other, *theirs);
   }
   return true;
 }
@@ -257,7 +284,7 @@ struct ChannelCore::Case {
     if (node.linked) remove(of(c).waiting_[kSide], node);
   }
   static bool complete(const SelectCase& c, WaitNode& node, Outcome code) noexcept {
-    settle(of(c).lock_, *node.waiter);
+    node.waiter->wait_until_let_go();
     if ((node.amount & kCameToNothing) != 0) return false;
     tell(c, code == kGranted);
     return true;

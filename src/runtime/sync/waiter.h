@@ -21,7 +21,8 @@
 // and a waiter leaves no queue behind without having passed through that lock after the claim: a
 // parked fiber cannot run before it is made ready, which claimers do after unlocking; whoever was
 // claimed while kOpen, and every thread, passes through the lock once before it returns (settle()
-// in wait_queue.h). That is why objects may be destroyed as soon as a wait on them has returned.
+// in wait_queue.h; a channel's waiter is let go instead). That is why objects may be destroyed as
+// soon as a wait on them has returned.
 //
 // Rejected: a token on the fiber that a late unpark may leave behind for its next wait (every wait
 // becomes a loop, and descriptors must outlive their fibers); a lock per fiber.
@@ -96,6 +97,13 @@ class Waiter {
   // After wait(): whether the claimer may still be in the critical section in which it claimed.
   bool claimer_may_linger() const noexcept { return claimed_open_ || fiber_ == nullptr; }
 
+  // For an object that its claimer may destroy, so that one who waited cannot pass through its lock
+  // (channel_core.cc). The claimer, after the critical section and before make_ready(): his last
+  // touch of the waiter.
+  void let_go() noexcept;
+  // After wait(), instead of settling. At most as long as the critical section.
+  void wait_until_let_go() noexcept;
+
   // For the far side of the switch that parks the fiber. False: claimed already.
   bool settle_parked() noexcept {
     std::uint32_t open = kOpen;
@@ -113,10 +121,16 @@ class Waiter {
   static constexpr std::uint32_t kOpen = 0;
   static constexpr std::uint32_t kParked = 1;
 
+  // Of let_go_. Written by both sides by exchange.
+  static constexpr std::uint32_t kHeld = 0;
+  static constexpr std::uint32_t kHeldAndAwaited = 1;
+  static constexpr std::uint32_t kLetGo = 2;
+
   void wait_as_thread(Deadline deadline);
   void wait_as_fiber(Deadline deadline);
 
   std::atomic<std::uint32_t> state_{kOpen};
+  std::atomic<std::uint32_t> let_go_{kHeld};
   bool claimed_open_ = false;
   const WaitReason reason_;
   const void* const object_;
