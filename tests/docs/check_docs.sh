@@ -34,6 +34,16 @@ done < <(grep -n '^<!-- quote: ' docs/*.md)
   failed=1
 }
 
+# A comment "excerpt: FILE", then a block that is a piece of the file, but for its indentation.
+while IFS=: read -r page line marker; do
+  file=$(sed -E 's/^<!-- excerpt: (.*) -->$/\1/' <<<"$marker")
+  excerpt=$(tail -n +"$((line + 2))" "$page" | sed '/^```$/,$d; s/^ *//')
+  [[ $excerpt && $(sed 's/^ *//' "$file") == *"$excerpt"* ]] || {
+    echo "$page:$line: not to be found in $file"
+    failed=1
+  }
+done < <(grep -n '^<!-- excerpt: ' docs/*.md)
+
 # The examples that docs/thread-identity.md names, and those that there are.
 diff -u --label docs/thread-identity.md --label tests/docs/thread_rules_test.cc \
   <(grep -oE '`[A-Za-z]+`' <(grep '^|' docs/thread-identity.md | awk -F'|' '{ print $(NF - 1) }') |
