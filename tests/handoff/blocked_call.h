@@ -13,17 +13,13 @@
 #define UMCG_TESTS_HANDOFF_BLOCKED_CALL_H_
 
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
 
+#include "support/child.h"
 #include "support/eventually.h"
 #include "support/handoff_modes.h"
 #include "support/pipe.h"
@@ -78,35 +74,19 @@ class BlockedCall : public HandoffTest {
   template <class Body>
   static void expect_to_hang(Body body, int max_workers, int servers) {
     Pipe says;
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
+    const Child child([&] {
       finish(
           [&] {
             says.write(1);
             body();
           },
           max_workers, servers);
-      ::_exit(0);
-    }
+      return 0;
+    });
     says.close_writer();
     EXPECT_EQ(says.read(), 1);
-    EXPECT_FALSE(ends_within(child, std::chrono::milliseconds(300)))
+    EXPECT_FALSE(child.ends_within(std::chrono::milliseconds(300)))
         << "it ends without hand-off too, so it shows nothing of it";
-    ::kill(child, SIGKILL);
-    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-    }
-  }
-
-  static bool ends_within(pid_t child, std::chrono::milliseconds time) {
-    const auto end = std::chrono::steady_clock::now() + time;
-    siginfo_t info{};
-    do {
-      ::usleep(5000);
-      info.si_pid = 0;
-      ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT);
-    } while (info.si_pid == 0 && std::chrono::steady_clock::now() < end);
-    return info.si_pid != 0;
   }
 };
 
