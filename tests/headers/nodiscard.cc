@@ -3,6 +3,7 @@
 // but case 0 must be refused.
 #include "umcg/fiber.h"
 #include "umcg/runtime.h"
+#include "umcg/thread_pool.h"
 
 void statements(umcg::Runtime& rt) {
 #if CASE == 0
@@ -12,6 +13,7 @@ void statements(umcg::Runtime& rt) {
   auto entered = rt.enter();
   rt.post([] {});
   a.join();
+  umcg::ThreadPool(rt).post([] {});
 #elif CASE == 1
   rt.spawn([] {});
 #elif CASE == 2
@@ -23,5 +25,7 @@ void statements(umcg::Runtime& rt) {
 #elif CASE == 5
   extern umcg::Fiber<int> start();  // the type itself must not be dropped, whoever returns it
   start();
+#elif CASE == 6
+  umcg::ThreadPool(rt).submit([] {});  // who wants no result posts
 #endif
 }
