@@ -254,7 +254,65 @@ TEST_P(SelectChannelTest, EverythingAtOnce) {
   EXPECT_EQ(permits, 2 * each);
 }
 
+// The receiver owns the channel and destroys it with the answer in hand, whoever of the two came
+// first.
+TEST_P(SelectChannelTest, AnAnswerOutlivesItsChannel) {
+  Crew crew(GetParam());
+  const int rounds = umcg_test::scaled(1500);
+  umcg::Channel<umcg::Channel<int>*> questions;
+  umcg::Event never;
+  crew.start([&] {
+    int item = 0;
+    for (umcg::Channel<int>* answer : questions) {
+      ++item;
+      EXPECT_EQ(umcg::select({never.on_set(), answer->on_send(item)}), 1U);
+    }
+  });
+  crew.start([&] {
+    for (int i = 1; i <= rounds; ++i) {
+      umcg::Channel<int> answer;
+      EXPECT_TRUE(questions.send(&answer));
+      if (i % 2 == 0) {
+        EXPECT_EQ(answer.recv(), i);
+      } else {
+        std::optional<int> item;
+        EXPECT_EQ(umcg::select({answer.on_recv(item), never.on_set()}), 0U);
+        EXPECT_EQ(item, i);
+      }
+    }
+    questions.close();
+  });
+  crew.join();
+}
+
 UMCG_INSTANTIATE_CREWS(SelectChannelTest);
+
+// On one server that is never handed over it is known who waits first.
+TEST(SelectChannelOrder, ASelectIsServedInItsTurn) {
+  ::unsetenv("UMCG_HANDOFF");  // it would win over the option
+  umcg::Runtime rt({.servers = 1, .handoff = umcg::Handoff::kOff});
+  rt.run([] {
+    umcg::Channel<int> channel;
+    umcg::Channel<int> other;
+    std::vector<umcg::Fiber<>> receivers;
+    for (int i = 0; i < 6; ++i) {
+      receivers.push_back(umcg::spawn([&, i] {
+        std::optional<int> item;
+        std::optional<int> unused;
+        if (i % 2 == 0) {
+          EXPECT_EQ(umcg::select({other.on_recv(unused), channel.on_recv(item)}), 1U);
+        } else {
+          item = channel.recv();
+        }
+        EXPECT_EQ(item, i);
+      }));
+      umcg::this_fiber::yield();
+    }
+    for (int i = 0; i < 6; ++i) EXPECT_TRUE(channel.try_send(int{i})) << "somebody waits";
+    for (auto& f : receivers) f.join();
+    EXPECT_FALSE(other.try_send(1)) << "those that lost are gone";
+  });
+}
 
 // A producer that waits gives its items to two receivers alike, and takes from channels alike.
 TEST(SelectChannelFairness, ReadyChannelsAreServedAlike) {

@@ -13,7 +13,7 @@
 // select then claims itself, leaves all queues and tries again, alone. If that claim fails,
 // somebody has given it something, and that is the select's choice.
 //
-// Two selects on one unbuffered channel need both claims at once: see channel_core.h.
+// Two selects on one unbuffered channel need both claims at once: see channel_core.cc.
 #ifndef UMCG_RUNTIME_SYNC_SELECT_OPS_H_
 #define UMCG_RUNTIME_SYNC_SELECT_OPS_H_
 
