@@ -87,6 +87,11 @@ class UMCG_API Runtime {
   // Asks every fiber of now and later to stop. False if asked before.
   bool request_stop();
   Stats stats() const;
+  // Prints, on standard error, every deadlock that this runtime's fibers and plain threads are in:
+  // a circle of waits for mutexes, once flags and ends of fibers, without deadlines. Returns how
+  // many. Never suspends. Throws std::bad_alloc. When all is asleep the runtime looks by itself,
+  // and reports once.
+  std::size_t report_deadlocks() const;
 
   // The current fiber's runtime, or the one that this thread has entered. current() aborts where
   // there is none.

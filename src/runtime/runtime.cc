@@ -10,6 +10,7 @@
 #include "runtime/context/thread_state.h"
 #include "runtime/cpu_count.h"
 #include "runtime/runtime_core.h"
+#include "runtime/sync/wait_graph.h"
 
 namespace umcg::inline v0 {
 
@@ -74,6 +75,8 @@ bool Runtime::wait_idle(Deadline deadline) {
 bool Runtime::request_stop() { return core_->request_stop(); }
 
 Stats Runtime::stats() const { return core_->stats(); }
+
+std::size_t Runtime::report_deadlocks() const { return internal::report_deadlocks(*core_); }
 
 Runtime& Runtime::current() {
   if (Runtime* rt = try_current()) return *rt;

@@ -102,6 +102,12 @@ class RuntimeCore {
   // Once the runtime has fibers: exit() on one of them must be told from a plain destruction there.
   void register_exit_handler() noexcept;
 
+  bool has_reported_deadlock() const noexcept {
+    return deadlock_reported_.load(std::memory_order_relaxed);
+  }
+  void note_reported_deadlock() noexcept {
+    deadlock_reported_.store(true, std::memory_order_relaxed);
+  }
   void note_no_stack() noexcept;
   // `f`: the fiber that threw, if it is still known.
   void note_dropped_exception(const FiberCore* f) noexcept;
@@ -138,6 +144,7 @@ class RuntimeCore {
   std::atomic<bool> stop_{false};
   std::atomic<bool> exit_handler_{false};
   std::atomic<bool> no_stack_reported_{false};
+  std::atomic<bool> deadlock_reported_{false};
   std::atomic<std::uint32_t> guests_{0};
   std::atomic<std::uint32_t> idle_waiters_{0};
   Event became_idle_;

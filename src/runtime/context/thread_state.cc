@@ -5,11 +5,13 @@
 #include <sys/rseq.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "kernel_shim/task.h"
 #include "runtime/base/report.h"
 #include "runtime/fiber/fiber_locals.h"
 #include "runtime/scheduler/worker.h"
+#include "runtime/sync/thread_record.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -36,7 +38,15 @@ struct TaskHolder {
 };
 thread_local TaskHolder t_task;
 
-// After t_task, so before it at the thread's end: destructors of values may wait.
+struct RecordHolder {
+  ThreadRecord* record = nullptr;
+  ~RecordHolder() {
+    if (record != nullptr) give_back(*std::exchange(record, nullptr));
+  }
+};
+thread_local RecordHolder t_record;
+
+// After those, so before them at the thread's end: destructors of values may wait.
 struct LocalsHolder {
   LocalValue* first = nullptr;
   ~LocalsHolder() { destroy_locals(first); }
@@ -95,6 +105,12 @@ shim::Task& thread_task() {
     t_task.tid = shim::tid_of(*t_task.task);
   }
   return *t_task.task;
+}
+
+ThreadRecord* thread_record() noexcept {
+  opaque();
+  if (t_record.record == nullptr) t_record.record = take_thread_record(current_token());
+  return t_record.record;
 }
 
 LocalValue*& thread_locals() noexcept {

@@ -28,6 +28,7 @@ struct Task;
 }
 struct FiberCore;
 struct LocalValue;
+struct ThreadRecord;
 struct Worker;
 
 // What libstdc++ and libc++abi keep per thread about exceptions in flight (Itanium C++ ABI, 2.2.2).
@@ -58,6 +59,9 @@ UMCG_OPAQUE std::uint32_t thread_random() noexcept;
 // The task on which this thread sleeps when it waits for something of ours. Made on first use,
 // given back at thread exit; aborts if there is no memory for one.
 UMCG_OPAQUE shim::Task& thread_task();
+
+// Where this plain thread shows what it waits for. Null: no memory.
+UMCG_OPAQUE ThreadRecord* thread_record() noexcept;
 
 // The values of FiberLocals on a thread without a fiber. Destroyed at the thread's end.
 UMCG_OPAQUE LocalValue*& thread_locals() noexcept;

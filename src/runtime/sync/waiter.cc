@@ -11,6 +11,7 @@
 #include "runtime/context/thread_state.h"
 #include "runtime/scheduler/handoff.h"
 #include "runtime/scheduler/scheduler.h"
+#include "runtime/sync/thread_record.h"
 #include "runtime/time/timer_heap.h"
 
 namespace umcg::inline v0::internal {
@@ -85,6 +86,8 @@ void Waiter::wait_as_thread(Deadline deadline) {
   std::optional<ShowWait> show;
   if (FiberCore* const f = current_fiber()) {
     show.emplace(f->waits_for, reason_, object_, !deadline.is_never());
+  } else if (ThreadRecord* const r = thread_record()) {
+    show.emplace(r->waits_for, reason_, object_, !deadline.is_never());
   }
   // A pinned fiber waits here with its thread: the server goes on with another worker.
   if (Worker* w = current_worker(); w != nullptr) hand_over_for_pin(*w);
