@@ -15,70 +15,42 @@
 #ifndef UMCG_FUTURE_H_
 #define UMCG_FUTURE_H_
 
-#include <chrono>
 #include <exception>
 #include <future>  // std::future_status, std::future_error
-#include <stop_token>
 #include <type_traits>
 #include <utility>
 
+#include "umcg/internal/future_base.h"
 #include "umcg/internal/future_state.h"
-#include "umcg/internal/select_case.h"
 #include "umcg/wait.h"
 
 namespace umcg::inline v0 {
 
-// All but get() is for any fiber or thread. Without a state (default-made, moved from, after get())
-// these throw std::future_error: no_state.
 template <class R>
-class Future {
+class SharedFuture;  // umcg/shared_future.h
+
+// valid(), is_ready(), the waits, and on_ready() for select() are in internal/future_base.h.
+template <class R>
+class Future : public internal::FutureBase<R> {
  public:
   constexpr Future() noexcept = default;
-  Future(Future&&) noexcept = default;
-  Future& operator=(Future&&) noexcept = default;
-  ~Future() = default;
-
-  // Whether there is a result to come or to get.
-  bool valid() const noexcept { return static_cast<bool>(state_); }
-  // Never waits.
-  bool is_ready() const { return state_.checked().is_ready(); }
 
   // Waits, then hands out the result or throws the error. Once: valid() is false after it. May
   // suspend, may migrate.
   R get() {
-    state_.checked();
-    const State state = std::move(state_);
+    this->state_.checked();
+    const auto state = std::move(this->state_);
     state->wait_for_value();
     return internal::take_stored<R>(&state->value());
   }
 
-  // May suspend, may migrate. Woken by the promise.
-  void wait() const { (void)state_.checked().wait(nullptr, Deadline()); }
-  WaitStatus wait(std::stop_token stop, Deadline deadline = {}) const {
-    return state_.checked().wait(&stop, deadline);
-  }
-  // For select(): chosen when the result is there.
-  SelectCase on_ready() const { return state_.checked().ready_case(); }
-
-  template <class Rep, class Period>
-  std::future_status wait_for(std::chrono::duration<Rep, Period> d) const {
-    return to_status(state_.checked().wait(nullptr, Deadline(d)));
-  }
-  template <class Clock, class Duration>
-  std::future_status wait_until(std::chrono::time_point<Clock, Duration> t) const {
-    return to_status(state_.checked().wait(nullptr, Deadline(t)));
-  }
+  // For several who want the result: with umcg/shared_future.h. valid() is false after it.
+  SharedFuture<R> share() noexcept;
 
  private:
   friend struct FutureMaker;
-  using State = internal::StateRef<internal::FutureValue<R>>;
-  explicit Future(State state) noexcept : state_(std::move(state)) {}
-
-  static std::future_status to_status(WaitStatus s) noexcept {
-    return s == WaitStatus::kReady ? std::future_status::ready : std::future_status::timeout;
-  }
-
-  State state_;
+  explicit Future(internal::StateRef<internal::FutureValue<R>> state) noexcept
+      : internal::FutureBase<R>(std::move(state)) {}
 };
 
 // Internal: the way between futures and their states.

@@ -50,15 +50,16 @@ class UMCG_API FutureState {
   bool is_ready() const noexcept;
   WaitStatus wait(const std::stop_token* stop, Deadline deadline);
   SelectCase ready_case() noexcept;
-  // Waits; throws the error if that is the result.
+  // Waits; throws the error if that is the result. The first form is for the only taker.
   void wait_for_value();
+  void wait_for_shared_value();
 
   // For a scope, which keeps the state of a child that has failed. share_error(): after the error
   // is stored, before it is published.
   void share_error() noexcept { error_shared_ = true; }
   bool has_failed() const noexcept { return holds_ == Holds::kError; }
   bool was_fetched() const noexcept { return fetched_.load(std::memory_order_relaxed); }
-  [[noreturn]] void rethrow();
+  [[noreturn]] void rethrow_shared();
 
   // Has watcher.input_ready(index) called, once, when this is ready; keeps the watcher alive until
   // then. False if it is ready already: no call.

@@ -85,15 +85,22 @@ SelectCase FutureState::ready_case() noexcept { return event_case(queue_, kReady
 
 void FutureState::wait_for_value() {
   (void)wait(nullptr, Deadline());
-  if (has_failed()) rethrow();
-}
-
-void FutureState::rethrow() {
+  if (!has_failed()) return;
+  if (error_shared_) rethrow_shared();
   fetched_.store(true, std::memory_order_relaxed);
   // Moved out, the exception lives and dies with its catcher. (The count in an exception_ptr is in
   // libstdc++, where ThreadSanitizer does not see it.)
-  if (error_shared_) std::rethrow_exception(error_);
   std::rethrow_exception(std::move(error_));
+}
+
+void FutureState::wait_for_shared_value() {
+  (void)wait(nullptr, Deadline());
+  if (has_failed()) rethrow_shared();
+}
+
+void FutureState::rethrow_shared() {
+  fetched_.store(true, std::memory_order_relaxed);
+  std::rethrow_exception(error_);
 }
 
 bool FutureState::watch(FutureState& watcher, std::size_t index) noexcept {

@@ -28,7 +28,7 @@ void Scope::join() {
   (void)wait_for_children("Scope::join()", nullptr, Deadline());
   // Pairs with the release in note_result().
   const StateRef<FutureState> failed(failed_.exchange(nullptr, std::memory_order_acquire));
-  if (failed) failed->rethrow();
+  if (failed) failed->rethrow_shared();
 }
 
 WaitStatus Scope::wait(std::stop_token stop, Deadline deadline) {
