@@ -3,8 +3,8 @@
 // compiled once with `ns` = std, once with `ns` = umcg::stdx. Deliberately without a guard and
 // without includes of either.
 //
-// The includer defines `ns`, SUITE, and run_everywhere(body), which runs a body wherever it must
-// hold.
+// The includer defines `ns`, SUITE, kOnceMayFail, and run_everywhere(body), which runs a body
+// wherever it must hold.
 
 namespace {
 
@@ -310,8 +310,10 @@ TEST(SUITE, CallOnce) {
   run_everywhere([] {
     ns::once_flag flag;
     int runs = 0;
-    EXPECT_THROW(ns::call_once(flag, [] { throw std::runtime_error("first"); }),
-                 std::runtime_error);
+    if (kOnceMayFail) {
+      EXPECT_THROW(ns::call_once(flag, [] { throw std::runtime_error("first"); }),
+                   std::runtime_error);
+    }
     std::vector<ns::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {

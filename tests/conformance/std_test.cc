@@ -23,10 +23,14 @@
 #include <vector>
 
 #include "support/death.h"
+#include "support/sanitizers.h"
 
 namespace ns = std;
 #define SUITE StdSemantics
 #define SUITE_DEATHS StdSemanticsDeathTest
+
+// ThreadSanitizer's pthread_once() does not survive an exception.
+constexpr bool kOnceMayFail = !umcg_test::kTsan;
 
 template <class F>
 void run_everywhere(F body) {

@@ -44,10 +44,13 @@ while IFS=: read -r page line marker; do
   }
 done < <(grep -n '^<!-- excerpt: ' docs/*.md)
 
-# The examples that docs/thread-identity.md names, and those that there are.
-diff -u --label docs/thread-identity.md --label tests/docs/thread_rules_test.cc \
-  <(grep -oE '`[A-Za-z]+`' <(grep '^|' docs/thread-identity.md | awk -F'|' '{ print $(NF - 1) }') |
-    tr -d '`' | sort -u) \
-  <(sed -nE 's/^TEST(_F)?\(ThreadRules(Unsafe)?, ([A-Za-z]+)\).*/\3/p' \
-    tests/docs/thread_rules_test.cc | sort) || failed=1
+# The examples that the tables of a page name in their last column, and those that there are.
+same_examples() {
+  diff -u --label "$1" --label "$2" \
+    <(grep -oE '`[A-Za-z]+`' <(grep '^|' "$1" | awk -F'|' '{ print $(NF - 1) }') |
+      tr -d '`' | sort -u) \
+    <(sed -nE 's/^TEST(_F)?\([A-Za-z]+, ([A-Za-z]+)\).*/\2/p' "$2" | sort) || failed=1
+}
+same_examples docs/thread-identity.md tests/docs/thread_rules_test.cc
+same_examples docs/synchronisation.md tests/docs/synchronisation_test.cc
 exit $failed
