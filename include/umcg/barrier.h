@@ -64,7 +64,7 @@ class Barrier {
 
  public:
   // What arrive() gives and wait() takes: names the phase.
-  class arrival_token {
+  class arrival_token {  // NOLINT(readability-identifier-naming)
    public:
     arrival_token(arrival_token&&) noexcept = default;
     arrival_token& operator=(arrival_token&&) noexcept = default;

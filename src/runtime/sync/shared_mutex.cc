@@ -100,16 +100,13 @@ WaitNode* first_not(const QueueLock& lock, Kind kind) noexcept {
 }
 
 void insert(QueueLock& lock, WaitNode& node) noexcept {
-  if (node.amount == kLostWriter) {
+  WaitNode* const later = node.amount == kReader ? first_not(lock, kLostWriter) : nullptr;
+  if (node.amount == kLostWriter || (later != nullptr && later == lock.head())) {
     lock.push_front(node);
-  } else if (node.amount == kWriter) {
-    lock.push_back(node);
-  } else if (WaitNode* const later = first_not(lock, kLostWriter); later == nullptr) {
-    lock.push_back(node);
-  } else if (later == lock.head()) {
-    lock.push_front(node);
-  } else {
+  } else if (later != nullptr) {
     insert_before(node, *later);
+  } else {
+    lock.push_back(node);
   }
 }
 
