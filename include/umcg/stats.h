@@ -28,8 +28,10 @@ namespace umcg::inline v0 {
   X(handoffs_chaos, "servers handed over by handoff = chaos")                         \
   X(handoffs_detected, "servers taken from a worker that was seen to block")          \
   X(handoffs_by_standby, "those of them that the server's standby noticed")           \
+  X(handoffs_hog, "servers taken from a worker that computed on and on")              \
   X(claims_failed, "claims of a server that were given up, the worker being at work") \
   X(handoffs_refused, "hand-overs not done because no worker was to be had")          \
+  X(at_bound_ns, "time that fibers waited for a worker at the bound, ns")             \
   X(dropped_exceptions, "exceptions that ~Fiber or ~Scope dropped")                   \
   X(stack_trims, "stack slabs whose memory was given back to the system")
 

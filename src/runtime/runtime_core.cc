@@ -75,7 +75,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
     if (options_.pin_servers) s.cpu = cpus[i % cpus.size()];
   }
   try {
-    start_standbys(cpus);  // before there are workers, who look for them
+    start_standbys(cpus);  // first, so that workers never see them come
     start_servers();
     monitor_.start();
   } catch (...) {
@@ -153,6 +153,12 @@ bool RuntimeCore::has_queued_work() const noexcept {
   if (inject_.size() != 0) return true;
   return std::any_of(servers().begin(), servers().end(),
                      [](const Server& s) { return !s.looks_empty(); });
+}
+
+bool RuntimeCore::has_urgent_work() const noexcept {
+  if (inject_.urgent_size() != 0) return true;
+  return std::any_of(servers().begin(), servers().end(),
+                     [](const Server& s) { return !s.ready.looks_empty(); });
 }
 
 std::int64_t RuntimeCore::earliest_deadline() const noexcept {

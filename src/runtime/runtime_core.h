@@ -77,6 +77,8 @@ class RuntimeCore {
 
   // Whether a fiber stands in any queue. The last look before a sleep.
   bool has_queued_work() const noexcept;
+  // The same, without new fibers and those that had a long turn.
+  bool has_urgent_work() const noexcept;
   std::int64_t earliest_deadline() const noexcept;
 
   // Ids come in blocks, so that a spawn needs no shared counter.

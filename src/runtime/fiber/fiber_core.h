@@ -62,6 +62,7 @@ struct alignas(64) FiberCore {
   std::atomic<FiberState> state{FiberState::kFree};
   // Owned by the fiber itself.
   bool own_stack_size = false;
+  bool patient = false;          // ran for long before it was queued: see hogs.h
   std::uint16_t pins = 0;        // live ThreadPins
   std::uint16_t no_suspend = 0;  // stop callbacks that we are inside of
   std::uint16_t task_align = 0;  // of a task from operator new, else 0

@@ -72,6 +72,7 @@ void reset(FiberCore& f, RuntimeCore& rt) noexcept {
   f.group = nullptr;
   f.id.store(0, std::memory_order_relaxed);
   f.pins = f.no_suspend = 0;
+  f.patient = false;
   f.done.word.store(0, std::memory_order_relaxed);
 }
 

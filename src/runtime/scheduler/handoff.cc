@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/scheduler/handoff.h"
 
+#include "kernel_shim/process_barrier.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/report.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/hogs.h"
 #include "runtime/scheduler/server_word.h"
 
 namespace umcg::inline v0::internal {
 namespace {
 
 void lose_server(Worker& w) noexcept {
+  end_hog(w);
   w.server = nullptr;
   w.word = &RuntimeCore::no_server_word();
   w.in_rt.store(0, std::memory_order_relaxed);
@@ -20,6 +23,18 @@ void note_detected(RuntimeCore& rt, const ClaimCause& cause) noexcept {
   count_anywhere(counters.handoffs_detected);
   if (cause.by_standby) count_anywhere(counters.handoffs_by_standby);
   rt.handoff_latency().add(now_ns() - cause.seen_at);
+}
+
+// Once in a while, from a seed: as if the worker had blocked just after it left the runtime.
+void chaos_at_leave(Worker& w) noexcept {
+  constexpr std::uint32_t kOneIn = 16;
+  w.chaos_state ^= w.chaos_state << 13;
+  w.chaos_state ^= w.chaos_state >> 17;
+  w.chaos_state ^= w.chaos_state << 5;
+  if (w.chaos_state % kOneIn != 0) return;
+  RuntimeCore& rt = *w.rt;
+  count_anywhere(give_server_away(w) ? rt.shared_counters().handoffs_chaos
+                                     : rt.shared_counters().handoffs_refused);
 }
 
 }  // namespace
@@ -70,16 +85,12 @@ void hand_over_for_pin(Worker& w) noexcept {
   if (hand_over_now(w)) count_anywhere(w.rt->shared_counters().handoffs_pin);
 }
 
-// Once in a while, from a seed: as if the worker had blocked just after it left the runtime.
-void chaos_at_leave(Worker& w) noexcept {
-  constexpr std::uint32_t kOneIn = 16;
-  w.chaos_state ^= w.chaos_state << 13;
-  w.chaos_state ^= w.chaos_state >> 17;
-  w.chaos_state ^= w.chaos_state << 5;
-  if (w.chaos_state % kOneIn != 0 || w.server == nullptr) return;
-  RuntimeCore& rt = *w.rt;
-  count_anywhere(give_server_away(w) ? rt.shared_counters().handoffs_chaos
-                                     : rt.shared_counters().handoffs_refused);
+void leave_slow(Worker& w) noexcept {
+  if ((w.at_leave & kDetachAtLeave) != 0) {
+    w.at_leave &= static_cast<std::uint8_t>(~kDetachAtLeave);
+    detach_self(w);
+  }
+  if ((w.at_leave & kChaosAtLeave) != 0 && w.server != nullptr) chaos_at_leave(w);
 }
 
 bool try_claim(Worker& claimer, Server& server) noexcept {
@@ -114,6 +125,28 @@ bool try_claim(Worker& claimer, Server& server) noexcept {
     (void)server.word->compare_exchange_strong(expected, word, std::memory_order_acq_rel);
   }
   count_anywhere(rt.shared_counters().claims_failed);
+  return false;
+}
+
+bool take_from_running(Worker& next, Server& server) noexcept {
+  std::uint64_t word = server.word->load(std::memory_order_acquire);
+  if (word == 0 || (word & kWordFlags) != 0) return false;
+  Worker& owner = server.rt->workers().at(worker_of(word));
+  owner.hog_of.store(&server, std::memory_order_release);
+  server.hogs.fetch_add(1, std::memory_order_seq_cst);
+  std::uint64_t proposed = proposal(word, next);
+  if (server.word->compare_exchange_strong(word, proposed, std::memory_order_seq_cst)) {
+    shim::process_barrier();
+    const bool outside = owner.in_rt.load(std::memory_order_seq_cst) == 0;
+    if (server.word->compare_exchange_strong(proposed, outside ? word_of(next) : word,
+                                             std::memory_order_acq_rel) &&
+        outside) {
+      count_anywhere(server.rt->shared_counters().handoffs_hog);
+      return true;
+    }
+  }
+  count_anywhere(server.rt->shared_counters().claims_failed);
+  end_hog(owner);
   return false;
 }
 

@@ -30,6 +30,11 @@ bool hand_over_now(Worker& w) noexcept;
 // By an idle worker. True: it holds the server, but has not attached to it yet.
 bool try_claim(Worker& claimer, Server& server) noexcept;
 
+// By the monitor, for an idle worker of which it disposes, and to which it then assigns the server.
+// Takes the server of a worker that runs user code, with a barrier on all threads in place of the
+// look at clocks. False, with nothing changed, if that one was inside the runtime.
+bool take_from_running(Worker& next, Server& server) noexcept;
+
 }  // namespace umcg::inline v0::internal
 
 #endif  // UMCG_RUNTIME_SCHEDULER_HANDOFF_H_

@@ -6,9 +6,12 @@
 // the present keeper's becomes the keeper; the old one wakes once for nothing. A deadline set while
 // all sleep is set by nobody but an overtaken worker, which wakes a server. If the keeper goes to
 // work, servers that run look at their own heaps, and the monitor at all of them.
+#include <algorithm>
+
 #include "runtime/base/brief_lock.h"
 #include "runtime/base/clock.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/hogs.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 
@@ -20,7 +23,7 @@ constexpr int kPausesPerRound = 8;
 
 FiberCore* steal_from(Server& thief, Server& victim) noexcept {
   FiberCore* f = victim.ready.steal_into(thief.ready);
-  if (f == nullptr) f = victim.fresh.steal();
+  if (f == nullptr && thief.hogs.load(std::memory_order_relaxed) == 0) f = victim.fresh.steal();
   if (f != nullptr) count_here(thief.counters.steals);
   return f;
 }
@@ -62,9 +65,11 @@ bool sleep(Worker& w, Server& s) noexcept {
   RuntimeCore& rt = *w.rt;
   count_here(s.counters.server_sleeps);
   const std::int64_t deadline = rt.keeper().volunteer(rt.earliest_deadline());
+  const bool may_begin = s.hogs.load() != 0 && s.hogs.load() < Hogs::kMost && rt.has_queued_work();
+  const std::int64_t until = may_begin ? std::min(deadline, s.next_fresh_at) : deadline;
   bool woken = true;
   while (rt.idle().is_idle(s.index)) {
-    if (rt.workers().stopping() || (shim::wait(*w.task, deadline) != 0 && now_ns() >= deadline)) {
+    if (rt.workers().stopping() || (shim::wait(*w.task, until) != 0 && now_ns() >= until)) {
       woken = !rt.idle().withdraw(s.index);
       break;
     }
@@ -73,6 +78,12 @@ bool sleep(Worker& w, Server& s) noexcept {
   // With timers armed and the keeper at work, somebody must see to them.
   if (rt.earliest_deadline() != kNeverNs) rt.monitor().wake_if_asleep();
   return woken;
+}
+
+// The last look before the sleep.
+bool has_work_for(const Server& s) noexcept {
+  if (s.hogs.load(std::memory_order_seq_cst) == 0) return s.rt->has_queued_work();
+  return s.rt->has_urgent_work();
 }
 
 // Found something: if nobody searches any more, somebody else should, for there may be more.
@@ -99,6 +110,14 @@ void wake_for_work(RuntimeCore& rt) noexcept {
   }
 }
 
+void wake_server(Server& s) noexcept {
+  IdleSet& idle = s.rt->idle();
+  if (!idle.withdraw(s.index)) return;
+  idle.begin_search();
+  const std::uint64_t word = s.word->load(std::memory_order_acquire);
+  (void)shim::wake(*s.rt->workers().at(worker_of(word)).task);
+}
+
 FiberCore* find_work(Worker& w) noexcept {
   RuntimeCore& rt = *w.rt;
   Server& s = *w.server;
@@ -119,7 +138,7 @@ FiberCore* find_work(Worker& w) noexcept {
     rt.idle().end_search();
     searching = false;
     rt.signal_if_idle();
-    if (rt.has_queued_work() || rt.workers().stopping()) {
+    if (has_work_for(s) || rt.workers().stopping()) {
       // Counted again, by ourselves or by the waker who was faster: who finds one fiber here must
       // see to it that somebody looks for the next, since its submitter saw a searcher and woke
       // nobody.

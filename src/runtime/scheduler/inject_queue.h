@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// inject_queue.h - InjectQueue: the runtime's shared FIFO, for fibers made ready by anybody who
-// holds no server, and for what overflows the servers' own queues.
+// inject_queue.h - InjectQueue: ready fibers that belong to no server yet, shared by all servers.
+//
+// Three lines, each FIFO: urgent ones, which go on after a wait; fresh ones, which have not begun;
+// and patient ones, which yielded after a long turn. They are asked in this order, but in reverse
+// every fourth time, so that none starves. A server beside a hog takes the urgent only (hogs.h).
 #ifndef UMCG_RUNTIME_SCHEDULER_INJECT_QUEUE_H_
 #define UMCG_RUNTIME_SCHEDULER_INJECT_QUEUE_H_
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <mutex>
@@ -16,34 +18,79 @@ namespace umcg::inline v0::internal {
 
 class InjectQueue {
  public:
-  // seq_cst: the store side publishes work, the load side is the last look before sleep (idle.h).
-  std::size_t size() const noexcept { return size_.load(std::memory_order_seq_cst); }
-  std::size_t size_hint() const noexcept { return size_.load(std::memory_order_relaxed); }
+  // seq_cst: the store side publishes work, the load side is the last look before sleep
+  // (idle_set.h).
+  std::size_t size() const noexcept {
+    return urgent_size() + others_size_.load(std::memory_order_seq_cst);
+  }
+  std::size_t urgent_size() const noexcept { return urgent_size_.load(std::memory_order_seq_cst); }
+  std::size_t size_hint() const noexcept {
+    return urgent_size_.load(std::memory_order_relaxed) +
+           others_size_.load(std::memory_order_relaxed);
+  }
 
   void push(FiberChain chain) noexcept {
     std::lock_guard lock(lock_);
-    fibers_.append(chain);
-    size_.store(fibers_.count, std::memory_order_seq_cst);
+    while (FiberCore* f = chain.pop_front()) line_of(*f).push_back(f);
+    publish_sizes();
   }
   void push(FiberCore* f) noexcept {
-    FiberChain one;
-    one.push_back(f);
-    push(one);
+    std::lock_guard lock(lock_);
+    line_of(*f).push_back(f);
+    publish_sizes();
   }
 
-  // The oldest `most` at the most.
+  // The oldest `most` of one line at the most; of the patient one only.
   FiberChain pop(std::size_t most) noexcept {
-    FiberChain taken;
+    constexpr unsigned kReverse = 4;
     std::lock_guard lock(lock_);
-    while (taken.count < most && !fibers_.empty()) taken.push_back(fibers_.pop_front());
-    size_.store(fibers_.count, std::memory_order_seq_cst);
-    return taken;
+    if (++turn_ % kReverse != 0) {
+      if (!urgent_.empty()) return take(urgent_, most);
+      if (!fresh_.empty()) return take(fresh_, most);
+      return take(patient_, 1);
+    }
+    if (!patient_.empty()) return take(patient_, 1);
+    if (!fresh_.empty()) return take(fresh_, most);
+    return take(urgent_, most);
+  }
+  FiberChain pop_urgent(std::size_t most) noexcept {
+    std::lock_guard lock(lock_);
+    return take(urgent_, most);
+  }
+  // One that is not urgent, or null.
+  FiberCore* pop_other() noexcept {
+    std::lock_guard lock(lock_);
+    return take(fresh_.empty() ? patient_ : fresh_, 1).pop_front();
   }
 
  private:
+  FiberChain& line_of(const FiberCore& f) noexcept {
+    return f.patient ? patient_ : f.stack == nullptr ? fresh_ : urgent_;
+  }
+  FiberChain take(FiberChain& line, std::size_t most) noexcept {
+    FiberChain taken;
+    while (taken.count < most && !line.empty()) {
+      FiberCore* const f = line.pop_front();
+      f->patient = false;
+      taken.push_back(f);
+    }
+    publish_sizes();
+    return taken;
+  }
+  void publish_sizes() noexcept {
+    urgent_size_.store(urgent_.count, std::memory_order_seq_cst);
+    others_size_.store(fresh_.count + patient_.count, std::memory_order_seq_cst);
+  }
+
   BriefLock lock_;
-  FiberChain fibers_;                 // under lock_
-  std::atomic<std::size_t> size_{0};  // written under lock_
+  // Under lock_.
+  FiberChain urgent_;
+  FiberChain fresh_;
+  FiberChain patient_;
+  unsigned turn_ = 0;
+  // Written under lock_.
+  std::atomic<std::size_t> urgent_size_{0};
+  std::atomic<std::size_t> others_size_{0};
 };
 
 }  // namespace umcg::inline v0::internal

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <new>
 
+#include "kernel_shim/run_state.h"
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/service_thread.h"
+#include "runtime/base/slice.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/server_word.h"
 
@@ -17,11 +19,32 @@ namespace {
 
 // How late a timer must be before the monitor fires it: its server may be just about to.
 constexpr std::int64_t kGrace = 200'000;
+// Off the CPU for so long, and no /proc to tell why: longer than the kernel lets a thread wait.
+constexpr std::int64_t kSurelyBlocked = 20'000'000;
+
+// A worker that was preempted stands still like one that blocks, and on a crowded CPU often. To
+// take its server away would crowd the CPU more, without end.
+bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept {
+  switch (shim::run_state_of(w.subject.tid)) {
+    case shim::RunState::kSleeping:
+      return true;
+    case shim::RunState::kUnknown:
+      return stood_still >= kSurelyBlocked;
+    case shim::RunState::kRunnable:
+    case shim::RunState::kStopped:
+      return false;
+  }
+  return false;
+}
 
 }  // namespace
 
 Monitor::Monitor(RuntimeCore& rt)
-    : rt_(rt), seen_(std::make_unique<Seen[]>(rt.servers().size())), task_(shim::acquire_task()) {
+    : rt_(rt),
+      hogs_(rt),
+      bound_(rt),
+      seen_(std::make_unique<Seen[]>(rt.servers().size())),
+      task_(shim::acquire_task()) {
   if (task_ == nullptr) throw std::bad_alloc();
 }
 
@@ -49,27 +72,30 @@ void Monitor::wake_if_asleep() noexcept {
 
 void Monitor::run() noexcept {
   ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each look
-  std::int64_t period = kPeriod;
+  prefer_short_slices(0);
   std::int64_t last_queued = now_ns();
   while (!stopping_.load(std::memory_order_seq_cst)) {
-    // Two looks, close to each other: a block of 1 ms would not last from one period to the next.
-    bool found_blocked = look_around();
     serve_spares();
+    // Two looks, close to each other: a block of 1 ms would not last from one period to the next.
+    Found found = look_around();
     if (any_suspect()) {
       (void)shim::wait(*task_, now_ns() + kBetweenLooks);
-      found_blocked |= look_around();
+      found = std::max(found, look_around());
     }
     std::fill_n(seen_.get(), rt_.servers().size(), Seen());
+    hogs_.review();
     const std::int64_t now = now_ns();
+    bound_.serve(now);
     if (rt_.has_queued_work()) last_queued = now;
     if (now - last_queued >= kLinger) {
       rt_.stacks().trim();
       sleep_deep();
       last_queued = now_ns();
-      period = kPeriod;
       continue;
     }
-    period = found_blocked ? kShortPeriod : std::min(period + period / 4, kLongPeriod);
+    const std::int64_t period = found == Found::kBlocked   ? kShortPeriod
+                                : found == Found::kLongRun ? Hogs::kPeriod
+                                                           : kPeriod;
     const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
     const std::int64_t next = due < now + period ? due + kGrace : now + period;
     (void)shim::wait(*task_, std::max(next, now + kShortPeriod));
@@ -107,13 +133,13 @@ bool Monitor::any_suspect() const noexcept {
                      [](const Seen& seen) { return seen.word != 0; });
 }
 
-bool Monitor::look_around() noexcept {
-  bool found_blocked = false;
+Monitor::Found Monitor::look_around() noexcept {
+  Found found = Found::kNothing;
   for (Server& s : rt_.servers()) {
     serve_timers(s);
-    found_blocked |= serve_blocked(s, seen_[s.index]);
+    found = std::max(found, serve_blocked(s, seen_[s.index]));
   }
-  return found_blocked;
+  return found;
 }
 
 void Monitor::serve_timers(Server& s) noexcept {
@@ -127,31 +153,38 @@ void Monitor::serve_timers(Server& s) noexcept {
   while (FiberCore* f = ready.pop_front()) rt_.inject_from_outside(f);
 }
 
-bool Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
+Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
   const Seen before = seen;
   seen = {};
-  if (word == 0 || rt_.idle().is_idle(s.index)) return false;
+  if (word == 0 || rt_.idle().is_idle(s.index)) return Found::kNothing;
+  const std::int64_t now = now_ns();
+  hogs_.note_turn(s, now);
   // A worker that blocks with nothing behind it is no loss, until there is.
-  if (s.looks_empty() && rt_.inject_queue().size_hint() == 0) return false;
-  const bool offered = (word & kOffered) != 0;
-  if (!offered) {
-    if (rt_.options().handoff == Handoff::kOff) return false;
+  if (s.looks_empty() && rt_.inject_queue().size_hint() == 0) return Found::kNothing;
+  if ((word & kOffered) == 0) {
+    if (rt_.options().handoff == Handoff::kOff) return Found::kNothing;
     Worker& holder = rt_.workers().at(worker_of(word));
-    if (holder.in_rt.load(std::memory_order_relaxed) != 0) return false;
-    if (!holder.watchable.load(std::memory_order_acquire)) return false;
-    seen = {word, before.word == word ? before.oracle : 0, now_ns()};
-    if (rt_.oracle().look(holder.subject, seen.oracle) != shim::Look::kBlocked) return false;
-    if (before.word == word) seen.since = before.since;
+    if (holder.in_rt.load(std::memory_order_relaxed) != 0 ||
+        !holder.watchable.load(std::memory_order_acquire)) {
+      return Found::kNothing;
+    }
+    const bool again = before.word == word;
+    seen = {word, again ? before.oracle : 0, again ? before.since : now};
+    const shim::Look look = rt_.oracle().look(holder.subject, seen.oracle);
+    if (look != shim::Look::kBlocked || !is_blocked(holder, now - seen.since)) {
+      return hogs_.serve(s, now) ? Found::kLongRun : Found::kNothing;
+    }
   }
   Worker* claimer = rt_.workers().take_for(s);
   if (claimer == nullptr) claimer = rt_.workers().create();
   if (claimer == nullptr) {
     count_anywhere(rt_.shared_counters().handoffs_refused);
-    return false;
+    bound_.note_refusal();
+    return Found::kNothing;
   }
   WorkerPool::ask_to_claim(*claimer, s, {.by_standby = false, .seen_at = seen.since});
-  return true;
+  return Found::kBlocked;
 }
 
 }  // namespace umcg::inline v0::internal

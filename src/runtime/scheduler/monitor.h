@@ -2,17 +2,18 @@
 // monitor.h - Monitor: one ordinary thread per runtime that catches what servers cannot see
 // themselves.
 //
-// While fibers are queued it looks again and again: after kPeriod, less and less often, down to
-// every kLongPeriod, while it finds nothing to do; after kShortPeriod once it has found a blocked
-// worker, since a program that blocks once blocks often. When nothing has been queued for kLinger
-// it sleeps, until somebody queues a fiber or arms a timer (IdleSet::monitor_sleeps), or a timer is
+// While fibers are queued it looks each kPeriod; sooner after it has found a blocked worker itself
+// (kShortPeriod), since that is the standbys' business and they cannot do it now, and while a fiber
+// runs for long with others behind it (Hogs::kPeriod). When nothing has been queued for kLinger it
+// sleeps, until somebody queues a fiber or arms a timer (IdleSet::monitor_sleeps), or a timer is
 // overdue that no sleeping server keeps.
 //
 // What it does: fires timers that are overdue because their server runs one fiber for long; has a
-// spare claim a server with queued work whose holder offers it (blocking.h) or is seen to block:
-// its CPU clock stands still from one look to the next while it is outside the runtime; gives back
-// memory of stacks that are not needed any more. It holds no server and takes no lock that a worker
-// could hold for long.
+// spare claim a server with queued work whose holder offers it (blocking.h) or is seen to block
+// from one look to the next; sees to what waits behind a hog (hogs.h); makes workers where a
+// standby, which may not, wants one, and where all that are allowed are blocked (worker_bound.h);
+// gives back memory of stacks that are not needed any more. It holds no server and takes no lock
+// that a worker could hold for long.
 #ifndef UMCG_RUNTIME_SCHEDULER_MONITOR_H_
 #define UMCG_RUNTIME_SCHEDULER_MONITOR_H_
 
@@ -20,6 +21,9 @@
 #include <cstdint>
 #include <memory>
 #include <thread>
+
+#include "runtime/scheduler/hogs.h"
+#include "runtime/scheduler/worker_bound.h"
 
 namespace umcg::inline v0::internal {
 
@@ -34,7 +38,6 @@ class Monitor {
   static constexpr std::int64_t kShortPeriod = 100'000;
   static constexpr std::int64_t kBetweenLooks = 50'000;
   static constexpr std::int64_t kPeriod = 1'000'000;
-  static constexpr std::int64_t kLongPeriod = 10'000'000;
   static constexpr std::int64_t kLinger = 100'000'000;
 
   explicit Monitor(RuntimeCore& rt);
@@ -53,6 +56,8 @@ class Monitor {
   void provide_spare() noexcept;
 
  private:
+  enum class Found : std::uint8_t { kNothing, kLongRun, kBlocked };
+
   // What the last look at a server showed.
   struct Seen {
     std::uint64_t word = 0;
@@ -63,13 +68,15 @@ class Monitor {
   void run() noexcept;
   void wake() noexcept;
   bool any_suspect() const noexcept;
-  bool look_around() noexcept;  // true if a worker was found blocked
+  Found look_around() noexcept;
   void serve_timers(Server& s) noexcept;
-  bool serve_blocked(Server& s, Seen& seen) noexcept;
+  Found serve_blocked(Server& s, Seen& seen) noexcept;
   void serve_spares() noexcept;
   void sleep_deep() noexcept;
 
   RuntimeCore& rt_;
+  Hogs hogs_;
+  WorkerBound bound_;
   std::unique_ptr<Seen[]> seen_;
   shim::Task* task_ = nullptr;
   std::atomic<bool> spare_wanted_{false};

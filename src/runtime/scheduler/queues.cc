@@ -6,6 +6,8 @@
 // its queue for kPatience, or the oldest that goes on. The clock is looked at every 32nd time if a
 // timer is armed.
 //
+// Beside a hog (hogs.h) a server takes woken fibers, and new ones only now and then.
+//
 // Fairness has a price here. A tree of fibers runs depth-first only as long as nothing but the
 // newest new fiber is taken. Each time an old one is taken, from near the root, another branch of
 // the tree comes to life with its stacks: taken every 61st time, 70,000 stacks for a tree 27 deep.
@@ -13,7 +15,10 @@
 #include <algorithm>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/slice.h"
+#include "runtime/context/thread_state.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/hogs.h"
 #include "runtime/scheduler/scheduler.h"
 
 namespace umcg::inline v0::internal {
@@ -29,10 +34,14 @@ FiberCore* take_injected(Server& s) noexcept {
   const std::size_t size = rt.inject_queue().size_hint();
   if (size == 0) return nullptr;
   const std::size_t share = std::min(size / rt.servers().size() + 1, kInjectBatch);
-  FiberChain chain = rt.inject_queue().pop(share);
+  const bool beside_hog = s.hogs.load(std::memory_order_relaxed) != 0;
+  FiberChain chain =
+      beside_hog ? rt.inject_queue().pop_urgent(share) : rt.inject_queue().pop(share);
   FiberCore* const first = chain.pop_front();
   while (FiberCore* f = chain.pop_front()) {
-    if (!s.ready.push(f, std::memory_order_seq_cst)) {
+    const bool kept =
+        f->stack == nullptr ? s.fresh.push(f) : s.ready.push(f, std::memory_order_seq_cst);
+    if (!kept) {
       chain.push_front(f);
       rt.inject_queue().push(chain);
       break;
@@ -42,7 +51,38 @@ FiberCore* take_injected(Server& s) noexcept {
   return first;
 }
 
+// What is begun now may compute for long.
+void end_short_slices(Server& s) noexcept {
+  s.short_slices = false;
+  allow_long_slices(0);
+}
+
+// Beside a hog: the oldest, one each Hogs::kPatience, and none at all beside the most hogs.
+FiberCore* pop_fresh_beside_hog(Server& s) noexcept {
+  const std::int64_t now = now_ns();
+  if (now < s.next_fresh_at || s.hogs.load(std::memory_order_relaxed) >= Hogs::kMost) {
+    return nullptr;
+  }
+  s.next_fresh_at = now + Hogs::kPatience;
+  end_short_slices(s);
+  FiberCore* f = s.fresh.steal();
+  if (f == nullptr) f = s.rt->inject_queue().pop_other();
+  if (f != nullptr) current_worker()->at_leave |= kDetachAtLeave;
+  return f;
+}
+
+FiberCore* pop_fresh(Server& s) noexcept {
+  if (s.hogs.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    return pop_fresh_beside_hog(s);
+  }
+  if (s.short_slices) [[unlikely]] {
+    end_short_slices(s);
+  }
+  return s.fresh.pop();
+}
+
 FiberCore* pick_fairly(Server& s) noexcept {
+  if (s.hogs.load(std::memory_order_relaxed) != 0) return nullptr;
   if (s.rt->inject_queue().size_hint() != 0) {
     if (FiberCore* f = s.rt->inject_queue().pop(1).pop_front()) return f;
   }
@@ -72,7 +112,8 @@ void ensure_watched(Server& s) noexcept {
 }
 
 FiberCore* pick_next(Server& s, Picking picking) noexcept {
-  const std::uint32_t tick = ++s.tick;
+  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed) + 1;
+  s.tick.store(tick, std::memory_order_relaxed);
   if (tick % kTimerPeriod == 0) [[unlikely]] {
     fire_due_timers(s);
   }
@@ -82,9 +123,9 @@ FiberCore* pick_next(Server& s, Picking picking) noexcept {
   FiberCore* f;
   if (picking == Picking::kPark) {
     f = s.ready.pop();
-    if (f == nullptr) f = s.fresh.pop();
+    if (f == nullptr) f = pop_fresh(s);
   } else {
-    f = s.fresh.pop();
+    f = pop_fresh(s);
     if (f == nullptr) f = s.ready.pop();
   }
   return f != nullptr ? f : take_injected(s);

@@ -29,12 +29,16 @@ Worker& suspend(Worker& w, FiberCore& f, FiberCore* next, AfterSwitch after) noe
   return now;
 }
 
+// For a fiber whose worker has lost its server: queues it. Comes back inside the runtime.
+Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
+  f.state.store(FiberState::kReady, std::memory_order_relaxed);
+  return suspend(overtaken, f, nullptr, {.what = AfterSwitch::What::kInject, .fiber = &f});
+}
+
 // Enters the runtime with a server, whatever it takes.
 Worker& enter_or_migrate(FiberCore& f) noexcept {
-  Worker* const w = current_worker();
-  if (enter(*w)) return *w;
-  f.state.store(FiberState::kReady, std::memory_order_relaxed);
-  return suspend(*w, f, nullptr, {.what = AfterSwitch::What::kInject, .fiber = &f});
+  Worker& w = *current_worker();
+  return enter(w) ? w : migrate(w, f);
 }
 
 void after_switch(Worker& w) noexcept {
@@ -47,7 +51,11 @@ void after_switch(Worker& w) noexcept {
       if (!after.waiter->settle_parked()) push_ready(*w.server, after.fiber);
       return;
     case AfterSwitch::What::kRequeue:
-      push_ready(*w.server, after.fiber);
+      if (after.fiber->patient) [[unlikely]] {
+        w.rt->inject(after.fiber);
+      } else {
+        push_ready(*w.server, after.fiber);
+      }
       return;
     case AfterSwitch::What::kInject:
       w.rt->inject(after.fiber);
@@ -106,8 +114,13 @@ void yield_current() {
     ::sched_yield();
     return;
   }
-  Worker& w = enter_or_migrate(f);
+  Worker& w = *current_worker();
+  if (!enter(w)) {
+    leave(migrate(w, f));  // it has stood in a queue: others went first
+    return;
+  }
   Server& s = *w.server;
+  f.patient = s.long_turn.load(std::memory_order_relaxed) == s.tick.load(std::memory_order_relaxed);
   FiberCore* const next = pick_next(s, Picking::kYield);
   if (next == nullptr) {
     leave(w);

@@ -33,9 +33,14 @@ struct alignas(128) Server {
   std::atomic<std::uint64_t>* word = nullptr;
   // An idle worker set aside to take over. Taken by exchange, set by CAS from null.
   std::atomic<Worker*> spare{nullptr};
+  // Workers that compute on without this server: see hogs.h.
+  std::atomic<std::uint32_t> hogs{0};
 
   // The holder's.
-  std::uint32_t tick = 0;
+  std::atomic<std::uint32_t> tick{0};       // one more with each fiber picked; the monitor reads it
+  std::atomic<std::uint32_t> long_turn{0};  // the tick of one, as the monitor found
+  bool short_slices = false;                // the holder's thread was given them, beside a hog
+  std::int64_t next_fresh_at = 0;           // beside a hog: when to begin a new fiber
   std::uint32_t random = 1;
   std::int64_t oldest_fresh = 0;        // which new fiber was the oldest at the last fair pick,
   std::int64_t oldest_fresh_since = 0;  // and since when, as far as is known

@@ -62,7 +62,7 @@ inline std::uint64_t proposal(std::uint64_t owned, const Worker& claimer) noexce
 }
 
 bool enter_slow(Worker& w) noexcept;
-void chaos_at_leave(Worker& w) noexcept;
+void leave_slow(Worker& w) noexcept;
 
 // Every way into the runtime from user code. True: the worker holds its server, whose data it may
 // touch until leave(). False: it holds none, and acts as a plain thread; no leave() is owed.
@@ -82,8 +82,8 @@ inline bool enter(Worker& w) noexcept {
 }
 
 inline void leave(Worker& w) noexcept {
-  if (w.chaos) [[unlikely]] {
-    chaos_at_leave(w);
+  if (w.at_leave != 0) [[unlikely]] {
+    leave_slow(w);
   }
 #if UMCG_TSAN
   w.word->fetch_or(0, std::memory_order_release);

@@ -90,7 +90,7 @@ void Standby::run() noexcept {
         break;
       case Saw::kAtWork:
         if (++misses >= kMostMisses) {
-          nap();
+          nap(kNap);
           misses = 0;
         }
         break;
@@ -169,8 +169,11 @@ void Standby::sleep_until_armed() noexcept {
 
 void Standby::wait_for_spare() noexcept {
   wants_spare_.store(true, std::memory_order_seq_cst);
-  rt_->monitor().provide_spare();
-  if (server_->spare.load(std::memory_order_seq_cst) == nullptr) nap();
+  const bool none_to_come = rt_->workers().at_bound();
+  if (!none_to_come) rt_->monitor().provide_spare();
+  if (server_->spare.load(std::memory_order_seq_cst) == nullptr) {
+    nap(none_to_come ? kLongNap : kNap);
+  }
   wants_spare_.store(false, std::memory_order_relaxed);
 }
 
@@ -178,6 +181,6 @@ void Standby::spare_came() noexcept {
   if (wants_spare_.exchange(false, std::memory_order_seq_cst)) (void)shim::wake(*task_);
 }
 
-void Standby::nap() noexcept { (void)shim::wait(*task_, now_ns() + kNap); }
+void Standby::nap(std::int64_t ns) noexcept { (void)shim::wait(*task_, now_ns() + ns); }
 
 }  // namespace umcg::inline v0::internal

@@ -47,6 +47,7 @@ class Standby {
   // The CPU is ours though the worker runs: after so many looks, a nap.
   static constexpr int kMostMisses = 64;
   static constexpr std::int64_t kNap = 1'000'000;
+  static constexpr std::int64_t kLongNap = 10'000'000;  // when all workers are in use
   // A spare that was asked is given so long before the next one is.
   static constexpr std::int64_t kPatience = 200'000;
 
@@ -74,7 +75,7 @@ class Standby {
   bool work_behind() const noexcept;
   void sleep_until_armed() noexcept;
   void wait_for_spare() noexcept;
-  void nap() noexcept;
+  void nap(std::int64_t ns) noexcept;
 
   RuntimeCore* rt_ = nullptr;
   Server* server_ = nullptr;

@@ -37,12 +37,16 @@ struct AfterSwitch {
   Stack* stack = nullptr;    // kRelease
 };
 
+// What else leave() has to do.
+inline constexpr std::uint8_t kChaosAtLeave = 1;   // always, in chaos mode
+inline constexpr std::uint8_t kDetachAtLeave = 2;  // once: see hogs.h
+
 struct alignas(64) Worker {
   // Written by this worker only, read by it, and (in_rt) by those who claim: see server_word.h.
   std::atomic<std::uint64_t>* word = nullptr;  // of the server held, else of no server
   std::uint64_t held = 0;                      // what *word reads while the server is ours
   std::atomic<std::uint32_t> in_rt{0};
-  bool chaos = false;
+  std::uint8_t at_leave = 0;  // kChaosAtLeave, kDetachAtLeave
   std::uint32_t chaos_state = 1;
 
   // This worker's alone.
@@ -72,6 +76,9 @@ struct alignas(64) Worker {
   std::atomic<Server*> assigned{nullptr};      // this server is yours
   std::atomic<Server*> claim_target{nullptr};  // try to claim this one,
   ClaimCause claim_cause;                      // for this reason
+
+  // The server that was taken away while a fiber computed on and on: see hogs.h.
+  std::atomic<Server*> hog_of{nullptr};
 
   Worker* next_idle = nullptr;  // under the pool's lock
 

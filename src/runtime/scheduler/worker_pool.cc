@@ -13,10 +13,18 @@
 
 namespace umcg::inline v0::internal {
 
+namespace {
+
+// How far the soft bound can rise.
+constexpr std::uint32_t kBeyondBound = 4096;
+
+}  // namespace
+
 WorkerPool::WorkerPool(RuntimeCore& rt, std::uint32_t max_workers)
     : rt_(rt),
-      max_workers_(max_workers),
-      slots_(std::make_unique<std::atomic<Worker*>[]>(max_workers)) {
+      most_(max_workers + kBeyondBound),
+      bound_(max_workers),
+      slots_(std::make_unique<std::atomic<Worker*>[]>(most_)) {
   pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_);
 }
 
@@ -31,7 +39,7 @@ WorkerPool::~WorkerPool() {
 Worker* WorkerPool::create() noexcept {
   std::lock_guard lock(create_);
   const auto index = static_cast<std::uint32_t>(count());
-  if (index >= max_workers_ || stopping()) return nullptr;
+  if (at_bound() || stopping()) return nullptr;
   std::unique_ptr<Worker> w(new (std::nothrow) Worker);
   if (w == nullptr) return nullptr;
   w->task = shim::acquire_task();
@@ -49,6 +57,14 @@ Worker* WorkerPool::create() noexcept {
   slots_[index].store(w.get(), std::memory_order_release);
   count_.store(index + 1, std::memory_order_release);
   return w.release();
+}
+
+bool WorkerPool::raise_bound() noexcept {
+  const std::uint32_t bound = bound_.load(std::memory_order_relaxed);
+  if (count() < bound) return true;
+  if (bound >= most_) return false;
+  bound_.store(bound + 1, std::memory_order_relaxed);
+  return true;
 }
 
 Worker* WorkerPool::take_for(Server& server) noexcept {

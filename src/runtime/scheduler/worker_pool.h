@@ -33,6 +33,11 @@ class WorkerPool {
   // Starts a thread that waits for orders. Null if the bound or the system refuses. Blocks: outside
   // the runtime's no-blocking sections only.
   Worker* create() noexcept;
+  // Allows one worker more, if none is to be had within the bound. False if there are as many as
+  // there can ever be.
+  bool raise_bound() noexcept;
+  // Whether all workers that are allowed exist.
+  bool at_bound() const noexcept { return count() >= bound_.load(std::memory_order_relaxed); }
 
   // Takes the server's spare, else an idle worker; null if there is none. Does not block.
   Worker* take_for(Server& server) noexcept;
@@ -60,7 +65,8 @@ class WorkerPool {
 
  private:
   RuntimeCore& rt_;
-  const std::uint32_t max_workers_;
+  const std::uint32_t most_;  // for which there are slots
+  std::atomic<std::uint32_t> bound_;
   sigset_t signal_mask_;
   std::mutex create_;                              // one creation at a time
   std::unique_ptr<std::atomic<Worker*>[]> slots_;  // written under create_, by index

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/scheduler/hogs.h"
+
+#include <algorithm>
+
+#include "kernel_shim/process_barrier.h"
+#include "kernel_shim/run_state.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/slice.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/handoff.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/server_word.h"
+
+namespace umcg::inline v0::internal {
+
+Hogs::Hogs(RuntimeCore& rt)
+    : rt_(rt),
+      possible_(shim::prepare_process_barrier()),
+      turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
+
+void Hogs::note_turn(Server& s, std::int64_t now) noexcept {
+  Turn& turn = turns_[s.index];
+  const std::uint64_t word = s.word->load(std::memory_order_acquire);
+  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
+  if (turn.word != word || turn.tick != tick) turn = {word, tick, now};
+  if (now - turn.since >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
+}
+
+bool Hogs::serve(Server& s, std::int64_t now) noexcept {
+  // Anybody idle takes what waits here.
+  if (!possible_ || rt_.idle().any()) return false;
+  const std::int64_t length = now - turns_[s.index].since;
+  const bool urgent_wait = !s.ready.looks_empty() || rt_.inject_queue().urgent_size() != 0;
+  const bool urgent = urgent_wait && length >= kUrgent && s.hogs.load() < kMost;
+  const bool overdue = length >= kPatience && s.hogs.load() == 0;
+  if (urgent || overdue) detach(s, overdue ? now : now + kPatience);
+  return true;
+}
+
+void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
+  Worker* next = rt_.workers().take_for(s);
+  if (next == nullptr) next = rt_.workers().create();
+  if (next == nullptr) return;
+  if (!take_from_running(*next, s)) {
+    rt_.workers().put_back(*next);
+    return;
+  }
+  s.next_fresh_at = next_fresh_at;
+  s.short_slices = true;
+  prefer_short_slices(next->subject.tid);
+  WorkerPool::assign(*next, s);
+}
+
+void Hogs::review() noexcept {
+  const auto has_hog = [](const Server& s) { return s.hogs.load(std::memory_order_relaxed) != 0; };
+  if (std::none_of(rt_.servers().begin(), rt_.servers().end(), has_hog)) return;
+  WorkerPool& pool = rt_.workers();
+  for (std::uint32_t i = 0; i < pool.count(); ++i) {
+    Worker& w = pool.at(i);
+    if (w.hog_of.load(std::memory_order_acquire) == nullptr) continue;
+    if (shim::run_state_of(w.subject.tid) == shim::RunState::kSleeping) end_hog(w);
+  }
+}
+
+void detach_self(Worker& w) noexcept {
+  Server& s = *w.server;
+  const std::int64_t now = now_ns();
+  // Before it is somebody else's.
+  s.next_fresh_at = now + Hogs::kPatience;
+  s.short_slices = true;
+  if (!give_server_away(w)) return;
+  s.hogs.fetch_add(1, std::memory_order_seq_cst);
+  w.hog_of.store(&s, std::memory_order_release);
+  count_anywhere(w.rt->shared_counters().handoffs_hog);
+}
+
+void end_hog(Worker& w) noexcept {
+  Server* const s = w.hog_of.exchange(nullptr, std::memory_order_acq_rel);
+  if (s == nullptr) return;
+  s->hogs.fetch_sub(1, std::memory_order_seq_cst);
+  if (current_worker() == &w && w.current != nullptr) w.current->patient = true;
+  // Its holder may sleep although new fibers are queued.
+  if (s->rt->has_queued_work()) wake_server(*s);
+}
+
+}  // namespace umcg::inline v0::internal
