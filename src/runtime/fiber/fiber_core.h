@@ -63,8 +63,8 @@ struct alignas(64) FiberCore {
   // Owned by the fiber itself.
   bool own_stack_size = false;
   bool patient = false;          // ran for long before it was queued: see hogs.h
+  std::uint8_t no_suspend = 0;   // stop callbacks that we are inside of
   std::uint16_t pins = 0;        // live ThreadPins
-  std::uint16_t no_suspend = 0;  // stop callbacks that we are inside of
   std::uint16_t task_align = 0;  // of a task from operator new, else 0
   FiberGroup* group = nullptr;   // the scope or pool whose child it is
   // A WaitRecord: what the fiber waits for. Written by the fiber, read by reports about any.

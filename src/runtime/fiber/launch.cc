@@ -71,7 +71,8 @@ void reset(FiberCore& f, RuntimeCore& rt) noexcept {
   f.stack = nullptr;
   f.group = nullptr;
   f.id.store(0, std::memory_order_relaxed);
-  f.pins = f.no_suspend = 0;
+  f.pins = 0;
+  f.no_suspend = 0;
   f.patient = false;
   f.done.word.store(0, std::memory_order_relaxed);
 }
