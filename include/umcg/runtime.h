@@ -42,8 +42,11 @@ struct RuntimeOptions {
   int max_workers = 0;               // OS threads that may be workers at once; 0: from the limits
   bool pin_servers = false;          // tie each server's workers to one CPU
   Handoff handoff = Handoff::kAuto;  // UMCG_HANDOFF=auto|monitor|off|chaos wins
-  std::uint64_t chaos_seed = 1;      // for Handoff::kChaos
-  std::string name = "umcg";         // shown in reports and as the threads' names, 12 bytes of it
+  // What tells that a worker has blocked: "clock", "proc", "perf", "bpf", or "" for the first of
+  // them that works here (docs/block-oracles.md). UMCG_ORACLE wins.
+  std::string oracle = "";
+  std::uint64_t chaos_seed = 1;  // for Handoff::kChaos
+  std::string name = "umcg";     // shown in reports and as the threads' names, 12 bytes of it
 };
 
 class UMCG_API Runtime {

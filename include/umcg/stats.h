@@ -50,7 +50,7 @@ struct Stats {
   std::uint64_t stacks_mapped = 0;  // stacks that exist, in use or kept for use
   std::string stack_guard;  // how stacks are guarded: "guard_install", "mprotect" or "canary"
   std::string handoff;  // the way of block detection in use: "standby", "monitor", "off", "chaos"
-  std::string oracle;   // what tells that a worker has blocked: "cpu-clock", ...
+  std::string oracle;   // what tells that a worker has blocked: "clock", "proc", "perf" or "bpf"
   // From the first look at which a worker was found off the CPU to its server in another one's
   // hands, ns. The block itself began a little earlier.
   Histogram handoff_latency;

@@ -57,8 +57,9 @@ double ratio(const std::string& quota, const std::string& period) {
 
 }  // namespace
 
-std::vector<int> affinity_cpus() {
-  std::vector<int> cpus;
+CpuList CpuList::current() {
+  CpuList list;
+  std::vector<int>& cpus = list.cpus_;
   // The kernel refuses a set that is too small for its number of possible CPUs.
   for (int possible = CPU_SETSIZE; possible <= (1 << 20); possible *= 4) {
     cpu_set_t* const set = CPU_ALLOC(static_cast<std::size_t>(possible));
@@ -72,7 +73,17 @@ std::vector<int> affinity_cpus() {
     if (read) break;
   }
   if (cpus.empty()) cpus.push_back(0);
-  return cpus;
+  return list;
+}
+
+bool CpuList::use() const noexcept {
+  constexpr int kPossible = 8192;  // as many as a kernel can be built for
+  alignas(cpu_set_t) unsigned char memory[kPossible / 8] = {};
+  auto* const set = reinterpret_cast<cpu_set_t*>(memory);
+  for (const int cpu : cpus_) {
+    if (cpu < kPossible) CPU_SET_S(static_cast<std::size_t>(cpu), sizeof memory, set);
+  }
+  return sched_setaffinity(0, sizeof memory, set) == 0;
 }
 
 int cgroup_quota_cpus(const std::string& root) {
@@ -98,7 +109,7 @@ int cgroup_quota_cpus(const std::string& root) {
 }
 
 int usable_cpus() {
-  const int cpus = static_cast<int>(affinity_cpus().size());
+  const int cpus = static_cast<int>(CpuList::current().size());
   const int quota = cgroup_quota_cpus();
   return quota > 0 ? std::min(cpus, quota) : cpus;
 }

@@ -8,8 +8,19 @@
 
 namespace umcg::inline v0::internal {
 
-// The CPUs of the affinity mask, in order. At least one.
-std::vector<int> affinity_cpus();
+// The CPUs of an affinity mask, in order. At least one.
+class CpuList {
+ public:
+  // The caller's.
+  static CpuList current();
+  std::size_t size() const noexcept { return cpus_.size(); }
+  int operator[](std::size_t i) const noexcept { return cpus_[i]; }
+  // Makes it the calling thread's mask. False if the kernel refuses. Safe in a forked child.
+  bool use() const noexcept;
+
+ private:
+  std::vector<int> cpus_;
+};
 
 // CPUs' worth of time that the cgroup quota grants, rounded up; 0 if there is none. `root` is
 // prefixed to all paths read, for tests.

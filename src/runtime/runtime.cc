@@ -43,6 +43,7 @@ RuntimeOptions complete_options(RuntimeOptions o) {
   if (o.max_workers == 0) o.max_workers = std::max(default_max_workers(), 2 * o.servers);
   require(o.max_workers >= o.servers, "max_workers must not be less than servers");
   o.handoff = forced_handoff(o.handoff);
+  if (const char* const oracle = std::getenv("UMCG_ORACLE")) o.oracle = oracle;
   return o;
 }
 

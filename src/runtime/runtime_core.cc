@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/runtime_core.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -10,6 +11,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "kernel_shim/oracle/describe_block.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
@@ -28,6 +30,19 @@ constexpr std::uint64_t kNotForked = 0x756d6367;
 constexpr std::uint64_t kIdBlock = 1 << 16;
 
 std::atomic<std::uint64_t> g_next_id{1};  // over all runtimes of the process
+
+std::unique_ptr<shim::BlockOracle> choose_oracle(const RuntimeOptions& options) {
+  std::string why;
+  auto oracle = shim::choose_oracle(options.oracle, &why);
+  if (!why.empty()) warn("runtime \"%s\": %s", options.name.c_str(), why.c_str());
+  return oracle;
+}
+
+// In a child of a pinned worker, which may exec.
+void unpin_child() {
+  const Worker* const w = current_worker();
+  if (w != nullptr && w->pinned_cpu >= 0) w->rt->cpus().use();
+}
 
 }  // namespace
 
@@ -57,25 +72,28 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
     : handle_(handle),
       options_(std::move(options)),
       server_count_(static_cast<std::size_t>(options_.servers)),
+      cpus_(CpuList::current()),
       wiped_(WipedOnFork::make()),
       servers_(std::make_unique<Server[]>(server_count_)),
       idle_(static_cast<std::uint32_t>(server_count_)),
       stacks_(options_.stack_size, fiber_loop),
-      oracle_(shim::make_clock_oracle()),
+      oracle_(choose_oracle(options_)),
       workers_(*this, static_cast<std::uint32_t>(options_.max_workers)),
       monitor_(*this) {
   install_overflow_handler();
-  const std::vector<int> cpus = affinity_cpus();
+  if (options_.pin_servers) {
+    [[maybe_unused]] static const int once = pthread_atfork(nullptr, nullptr, unpin_child);
+  }
   for (std::size_t i = 0; i < server_count_; ++i) {
     Server& s = servers_[i];
     s.rt = this;
     s.index = static_cast<std::uint32_t>(i);
     s.word = &wiped_->words[i].word;
     s.random = static_cast<std::uint32_t>(i) * 2654435761u + 1;
-    if (options_.pin_servers) s.cpu = cpus[i % cpus.size()];
+    if (options_.pin_servers) s.cpu = cpus_[i % cpus_.size()];
   }
   try {
-    start_standbys(cpus);  // first, so that workers never see them come
+    start_standbys();  // first, so that workers never see them come
     start_servers();
     monitor_.start();
   } catch (...) {
@@ -96,11 +114,11 @@ void RuntimeCore::start_servers() {
   }
 }
 
-void RuntimeCore::start_standbys(const std::vector<int>& cpus) {
+void RuntimeCore::start_standbys() {
   if (options_.handoff != Handoff::kAuto && options_.handoff != Handoff::kChaos) return;
   standbys_ = std::make_unique<Standby[]>(server_count_);
   for (std::size_t i = 0; i < server_count_; ++i) {
-    if (standbys_[i].start(*this, servers_[i], cpus[i % cpus.size()])) continue;
+    if (standbys_[i].start(*this, servers_[i], cpus_[i % cpus_.size()])) continue;
     stop_standbys();
     standbys_.reset();
     return;
@@ -252,6 +270,17 @@ void RuntimeCore::abandon() noexcept {
 #endif
 }
 
+std::string RuntimeCore::where_it_runs(const FiberCore& f) const {
+  for (std::uint32_t i = 0; i < workers_.count(); ++i) {
+    const Worker& w = workers_.at(i);
+    if (w.current.get() != &f || !w.watchable.load(std::memory_order_acquire)) continue;
+    const std::string how = shim::describe_block(w.subject.tid);
+    return how.empty() ? "on thread " + std::to_string(w.subject.tid)
+                       : how + " on thread " + std::to_string(w.subject.tid);
+  }
+  return "running";
+}
+
 void RuntimeCore::name_stragglers() const noexcept {
   constexpr int kMost = 20;
   warn("runtime \"%s\" has waited 5 s for its end; %llu fibers are left:", options_.name.c_str(),
@@ -267,7 +296,7 @@ void RuntimeCore::name_stragglers() const noexcept {
     } else {
       warn_of(f, "%s",
               state == FiberState::kParked    ? "parked"
-              : state == FiberState::kRunning ? "running, or blocked in the kernel"
+              : state == FiberState::kRunning ? where_it_runs(f).c_str()
                                               : "ready");
     }
   });

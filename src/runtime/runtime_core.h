@@ -17,11 +17,13 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <vector>
+#include <string>
 
 #include "kernel_shim/block_oracle.h"
 #include "runtime/base/brief_lock.h"
 #include "runtime/base/recorder.h"
+#include "runtime/blocking/interrupts.h"
+#include "runtime/cpu_count.h"
 #include "runtime/fiber/fiber_slab.h"
 #include "runtime/scheduler/counters.h"
 #include "runtime/scheduler/idle_set.h"
@@ -58,6 +60,9 @@ class RuntimeCore {
   StackPool& stacks() noexcept { return stacks_; }
   WorkerPool& workers() noexcept { return workers_; }
   Monitor& monitor() noexcept { return monitor_; }
+  Interrupts& interrupts() noexcept { return interrupts_; }
+  // The affinity mask of the thread that made the runtime.
+  const CpuList& cpus() const noexcept { return cpus_; }
   shim::BlockOracle& oracle() noexcept { return *oracle_; }
   // Null where hand-off does without.
   Standby* standby_of(const Server& s) noexcept {
@@ -117,13 +122,15 @@ class RuntimeCore {
 
  private:
   void start_servers();
-  void start_standbys(const std::vector<int>& cpus);
+  void start_standbys();
   void stop_standbys() noexcept;
   void name_stragglers() const noexcept;
+  std::string where_it_runs(const FiberCore& f) const;
 
   Runtime& handle_;
   const RuntimeOptions options_;
   const std::size_t server_count_;
+  const CpuList cpus_;
 
   // A page that a fork wipes: the servers' words, and a mark that tells whether it was wiped.
   struct WipedOnFork;
@@ -137,6 +144,7 @@ class RuntimeCore {
   StackPool stacks_;
   Counters shared_counters_;
   Recorder handoff_latency_;
+  Interrupts interrupts_;
   const std::unique_ptr<shim::BlockOracle> oracle_;
   WorkerPool workers_;
   std::unique_ptr<Standby[]> standbys_;

@@ -19,6 +19,10 @@ namespace umcg::inline v0 {
 struct SpawnOptions {
   std::string_view name = {};  // shown in reports; copied, up to 63 bytes
   std::size_t stack_size = 0;  // bytes of usable stack; 0: the runtime's default. Rounded up
+  // The fiber keeps one OS thread, and that thread's stack, for life: for code that is bound to its
+  // thread by more than a section (else this_fiber::ThreadPin). Each switch to or from it is one of
+  // threads. spawn() then throws std::system_error if there is no thread to be had.
+  bool bound = false;
 };
 
 namespace internal {
@@ -39,7 +43,8 @@ UMCG_API FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, s
 UMCG_API void* task_storage(FiberCore* fiber) noexcept;
 // Gives back a descriptor whose task could not be built.
 UMCG_API void discard_fiber(FiberCore* fiber) noexcept;
-// Makes the fiber ready. With detached, nobody will join it. Never suspends.
+// Makes the fiber ready. With detached, nobody will join it. Never suspends. Throws, with the fiber
+// discarded, if it is to be bound and there is no thread.
 UMCG_API void start_fiber(FiberCore* fiber, const TaskOps* ops, bool detached);
 
 // A fiber that is complete but for start_fiber().

@@ -67,7 +67,7 @@ void set_current_worker(Worker* worker) noexcept { t_worker = worker; }
 
 FiberCore* current_fiber() noexcept {
   opaque();
-  return t_worker != nullptr ? t_worker->current : nullptr;
+  return t_worker != nullptr ? t_worker->current.get() : nullptr;
 }
 
 Runtime* entered_runtime() noexcept {
@@ -79,8 +79,8 @@ void set_entered_runtime(Runtime* runtime) noexcept { t_entered = runtime; }
 
 std::uintptr_t current_token() noexcept {
   opaque();
-  if (t_worker != nullptr && t_worker->current != nullptr) {
-    return reinterpret_cast<std::uintptr_t>(t_worker->current);
+  if (t_worker != nullptr && t_worker->current.get() != nullptr) {
+    return reinterpret_cast<std::uintptr_t>(t_worker->current.get());
   }
   return reinterpret_cast<std::uintptr_t>(&t_identity) | kThreadToken;
 }

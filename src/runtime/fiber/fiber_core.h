@@ -56,13 +56,15 @@ struct alignas(64) FiberCore {
     const char* const n = name.load(std::memory_order_acquire);
     return n != nullptr ? n : "";
   }
+  // Whether it is new, and begins on a stack of the server's.
+  bool needs_stack() const noexcept { return stack == nullptr && !bound; }
   // On the fiber: whether it may go to another thread here.
   bool may_migrate() const noexcept { return pins == 0 && no_suspend == 0; }
 
   std::atomic<FiberState> state{FiberState::kFree};
-  // Owned by the fiber itself.
-  bool own_stack_size = false;
-  bool patient = false;          // ran for long before it was queued: see hogs.h
+  // Owned by whoever runs the fiber or has it in a queue.
+  bool bound : 1 = false;        // has a thread of its own: see bound.h
+  bool patient : 1 = false;      // ran for long before it was queued: see hogs.h
   std::uint8_t no_suspend = 0;   // stop callbacks that we are inside of
   std::uint16_t pins = 0;        // live ThreadPins
   std::uint16_t task_align = 0;  // of a task from operator new, else 0

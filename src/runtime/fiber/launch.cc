@@ -11,6 +11,7 @@
 #include "runtime/fiber/fiber_locals.h"
 #include "runtime/fiber/stop_state.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 #include "umcg/runtime.h"
@@ -57,7 +58,8 @@ void apply(const SpawnOptions& options, RuntimeCore& rt, FiberCore& f) {
     // Release pairs with the acquire of name_now() in reports.
     f.name.store(name, std::memory_order_release);
   }
-  if (options.stack_size != 0) {
+  f.bound = options.bound;
+  if (options.stack_size != 0 && !f.bound) {
     f.stack = rt.stacks().allocate(options.stack_size);
     if (f.stack == nullptr) throw std::bad_alloc();
   }
@@ -73,8 +75,19 @@ void reset(FiberCore& f, RuntimeCore& rt) noexcept {
   f.id.store(0, std::memory_order_relaxed);
   f.pins = 0;
   f.no_suspend = 0;
+  f.bound = false;
   f.patient = false;
   f.done.word.store(0, std::memory_order_relaxed);
+}
+
+void start_bound(FiberCore& f) {
+  try {
+    take_bound_worker(f);
+  } catch (...) {
+    f.ops->destroy(f.task);
+    discard_fiber(&f);
+    throw;
+  }
 }
 
 }  // namespace
@@ -94,7 +107,8 @@ FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_
   try {
     if (options != nullptr) apply(*options, rt, f);
     inherit_locals(f.locals);
-    if (size > FiberCore::kInlineTask || align > 16) {
+    // A bound fiber's descriptor has its worker there.
+    if (size > FiberCore::kInlineTask || align > 16 || f.bound) {
       const std::size_t wanted = std::max<std::size_t>(align, 16);
       f.task = ::operator new (size, std::align_val_t{wanted});
       f.task_align = static_cast<std::uint16_t>(wanted);
@@ -119,6 +133,9 @@ void discard_fiber(FiberCore* f) noexcept {
 void start_fiber(FiberCore* f, const TaskOps* ops, bool detached) {
   RuntimeCore& rt = *f->rt;
   f->ops = ops;
+  if (f->bound) [[unlikely]] {
+    start_bound(*f);
+  }
   f->state.store(FiberState::kReady, std::memory_order_relaxed);
   if (detached) f->done.word.store(kDetached, std::memory_order_relaxed);
   Worker* const w = current_worker();

@@ -14,6 +14,7 @@
 #include "runtime/fiber/completion.h"
 #include "runtime/fiber/fiber_locals.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/fiber_loop.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 
@@ -29,13 +30,25 @@ void keep_stack_in_reserve(Worker& w) noexcept {
   if (stack != nullptr) keep_stack(w, stack);
 }
 
-// Runs w.current to its end, and returns what is to run next; null: ask the host.
+// Runs w.current.get() to its end, and returns what is to run next; null: ask the host.
 FiberCore* run_to_end(Worker*& worker) noexcept {
-  FiberCore& f = *worker->current;
+  FiberCore& f = *worker->current.get();
   f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   keep_stack_in_reserve(*worker);
   leave(*worker);
+  bool holds = false;
+  FiberCore* const joiner = run_body(f, holds);
+  worker = current_worker();
+  if (!holds) {
+    worker->rt->signal_if_idle();
+    return nullptr;
+  }
+  return joiner != nullptr ? joiner : pick_next(*worker->server, Picking::kPark);
+}
 
+}  // namespace
+
+FiberCore* run_body(FiberCore& f, bool& holds) noexcept {
   f.ops->invoke(f.task, &f);
   destroy_locals(f.locals);
   const bool detached = finish_if_detached(f);
@@ -43,40 +56,29 @@ FiberCore* run_to_end(Worker*& worker) noexcept {
   reset_fp_env();
 
   Worker& w = *current_worker();
-  worker = &w;
   RuntimeCore& rt = *w.rt;
-  bool holds = enter(w);
-  w.current = nullptr;
+  holds = enter(w);
+  w.current.set(nullptr);
   if (holds) {
     count_here(w.server->counters.fibers_finished);
   } else {
     count_anywhere(rt.shared_counters().fibers_finished);
   }
-  FiberCore* joiner = nullptr;
-  if (detached) {
-    recycle_fiber(rt, w.server, f);
-  } else {
-    joiner = complete(f, w, holds);
-  }
-  if (!holds) {
-    rt.signal_if_idle();
-    return nullptr;
-  }
-  return joiner != nullptr ? joiner : pick_next(*w.server, Picking::kPark);
+  if (!detached) return complete(f, w, holds);
+  recycle_fiber(rt, w.server, f);
+  return nullptr;
 }
-
-}  // namespace
 
 // No fake frames of ASan's: the loop outlives the fake stack of each fiber that it runs.
 __attribute__((no_sanitize("address"))) void fiber_loop(boost::context::detail::transfer_t from) {
   Worker* w = static_cast<Worker*>(from.data);
-  Stack& self = *w->current->stack;
+  Stack& self = *w->current.get()->stack;
   arrive(from, self);
   for (;;) {
     FiberCore* const next = run_to_end(w);
-    if (next != nullptr && next->stack == nullptr && self.pooled_class) {
+    if (next != nullptr && next->needs_stack() && self.pooled_class) {
       next->stack = &self;
-      w->current = next;
+      w->current.set(next);
       continue;
     }
     Context& to = destination(*w, next);

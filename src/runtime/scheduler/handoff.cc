@@ -11,13 +11,6 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-void lose_server(Worker& w) noexcept {
-  end_hog(w);
-  w.server = nullptr;
-  w.word = &RuntimeCore::no_server_word();
-  w.in_rt.store(0, std::memory_order_relaxed);
-}
-
 void note_detected(RuntimeCore& rt, const ClaimCause& cause) noexcept {
   Counters& counters = rt.shared_counters();
   count_anywhere(counters.handoffs_detected);
@@ -38,6 +31,13 @@ void chaos_at_leave(Worker& w) noexcept {
 }
 
 }  // namespace
+
+void lose_server(Worker& w) noexcept {
+  end_hog(w);
+  w.server = nullptr;
+  w.word = &RuntimeCore::no_server_word();
+  w.in_rt.store(0, std::memory_order_relaxed);
+}
 
 bool enter_slow(Worker& w) noexcept {
   if (w.server != nullptr) {

@@ -16,6 +16,9 @@ namespace umcg::inline v0::internal {
 struct Server;
 struct Worker;
 
+// A worker that holds its server no more, inside or outside, takes note of it.
+void lose_server(Worker& w) noexcept;
+
 // The holder, inside the runtime. Gives its server to an idle worker and ends the Enter. False,
 // with nothing changed, if there is no idle worker.
 bool give_server_away(Worker& w) noexcept;

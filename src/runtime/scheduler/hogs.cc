@@ -80,7 +80,7 @@ void end_hog(Worker& w) noexcept {
   Server* const s = w.hog_of.exchange(nullptr, std::memory_order_acq_rel);
   if (s == nullptr) return;
   s->hogs.fetch_sub(1, std::memory_order_seq_cst);
-  if (current_worker() == &w && w.current != nullptr) w.current->patient = true;
+  if (current_worker() == &w && w.current.get() != nullptr) w.current.get()->patient = true;
   // Its holder may sleep although new fibers are queued.
   if (s->rt->has_queued_work()) wake_server(*s);
 }

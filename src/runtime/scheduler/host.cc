@@ -2,8 +2,11 @@
 // host.cc - what a worker does on its own stack: find a fiber and go there.
 #include <time.h>
 
+#include <utility>
+
 #include "runtime/base/report.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 
@@ -38,10 +41,18 @@ void host_loop(Worker& w) noexcept {
   while (w.server != nullptr) {
     FiberCore* const f = find_work(w);
     if (f == nullptr) return;
+    if (f->bound) {
+      give_turn(w, *f);
+      return;
+    }
     if (!provide_stack(w, f)) continue;
     Context& to = destination(w, f);
     w.leaving = &w.host;
     arrive(jump(w.host, to, &w, true), w.host);
+    if (FiberCore* const bound = std::exchange(w.next_bound, nullptr)) {
+      give_turn(w, *bound);
+      return;
+    }
   }
 }
 

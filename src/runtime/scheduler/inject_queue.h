@@ -65,7 +65,7 @@ class InjectQueue {
 
  private:
   FiberChain& line_of(const FiberCore& f) noexcept {
-    return f.patient ? patient_ : f.stack == nullptr ? fresh_ : urgent_;
+    return f.patient ? patient_ : f.needs_stack() ? fresh_ : urgent_;
   }
   FiberChain take(FiberChain& line, std::size_t most) noexcept {
     FiberChain taken;

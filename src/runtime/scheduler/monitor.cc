@@ -86,7 +86,7 @@ void Monitor::run() noexcept {
     hogs_.review();
     const std::int64_t now = now_ns();
     bound_.serve(now);
-    if (rt_.has_queued_work()) last_queued = now;
+    if (rt_.interrupts().repeat() || rt_.has_queued_work()) last_queued = now;
     if (now - last_queued >= kLinger) {
       rt_.stacks().trim();
       sleep_deep();
@@ -104,6 +104,10 @@ void Monitor::run() noexcept {
 
 void Monitor::provide_spare() noexcept {
   spare_wanted_.store(true, std::memory_order_seq_cst);
+  wake_to_repeat();
+}
+
+void Monitor::wake_to_repeat() noexcept {
   rt_.idle().monitor_sleeps().store(false, std::memory_order_seq_cst);
   wake();
 }

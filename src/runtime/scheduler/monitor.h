@@ -52,6 +52,8 @@ class Monitor {
   // By whoever has queued or armed something. Pairs with the store and the last look in
   // sleep_deep().
   void wake_if_asleep() noexcept;
+  // By whoever has asked a call of interruptible() to stop.
+  void wake_to_repeat() noexcept;
   // By a standby whose server has no spare. Never blocks.
   void provide_spare() noexcept;
 

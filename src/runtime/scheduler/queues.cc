@@ -40,7 +40,7 @@ FiberCore* take_injected(Server& s) noexcept {
   FiberCore* const first = chain.pop_front();
   while (FiberCore* f = chain.pop_front()) {
     const bool kept =
-        f->stack == nullptr ? s.fresh.push(f) : s.ready.push(f, std::memory_order_seq_cst);
+        f->needs_stack() ? s.fresh.push(f) : s.ready.push(f, std::memory_order_seq_cst);
     if (!kept) {
       chain.push_front(f);
       rt.inject_queue().push(chain);

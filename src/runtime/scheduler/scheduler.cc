@@ -5,6 +5,7 @@
 
 #include "runtime/base/report.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/sync/waiter.h"
 
@@ -31,6 +32,10 @@ Worker& suspend(Worker& w, FiberCore& f, FiberCore* next, AfterSwitch after) noe
 
 // For a fiber whose worker has lost its server: queues it. Comes back inside the runtime.
 Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
+  if (f.bound) {
+    wait_for_turn(overtaken, f);
+    return overtaken;
+  }
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
   return suspend(overtaken, f, nullptr, {.what = AfterSwitch::What::kInject, .fiber = &f});
 }
@@ -79,8 +84,11 @@ Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept 
 Context& destination(Worker& w, FiberCore* next) noexcept {
   if (next != nullptr && next->stack == nullptr) {
     Server& s = *w.server;
-    next->stack = s.stacks;
-    if (next->stack == nullptr) {
+    if (!next->bound) next->stack = s.stacks;
+    if (next->bound) {
+      w.next_bound = next;  // the host gives it its turn
+      next = nullptr;
+    } else if (next->stack == nullptr) {
       // Out of warm stacks: the host may wait for memory, we may not.
       w.rt->inject(next);
       next = nullptr;
@@ -89,7 +97,7 @@ Context& destination(Worker& w, FiberCore* next) noexcept {
       --s.stack_count;
     }
   }
-  w.current = next;
+  w.current.set(next);
   return next != nullptr ? static_cast<Context&>(*next->stack) : w.host;
 }
 
@@ -99,6 +107,10 @@ void park(Waiter& waiter) {
     return;
   }
   FiberCore& f = *current_fiber();
+  if (f.bound) {
+    park_bound(*current_worker(), f, waiter);
+    return;
+  }
   Worker& w = enter_or_migrate(f);
   Server& s = *w.server;
   count_here(s.counters.parks);
@@ -117,6 +129,10 @@ void yield_current() {
   Worker& w = *current_worker();
   if (!enter(w)) {
     leave(migrate(w, f));  // it has stood in a queue: others went first
+    return;
+  }
+  if (f.bound) {
+    yield_bound(w, f);
     return;
   }
   Server& s = *w.server;

@@ -11,6 +11,7 @@
 
 #include "kernel_shim/block_oracle.h"
 #include "kernel_shim/task.h"
+#include "runtime/base/relaxed.h"
 #include "runtime/context/context.h"
 #include "runtime/context/thread_state.h"
 
@@ -50,15 +51,18 @@ struct alignas(64) Worker {
   std::uint32_t chaos_state = 1;
 
   // This worker's alone.
-  FiberCore* current = nullptr;
+  Relaxed<FiberCore*> current;
   Server* server = nullptr;
   RuntimeCore* rt = nullptr;
   Context* leaving = nullptr;
   AfterSwitch after;
-  Context host;  // the thread's own stack
+  Context host;                     // the thread's own stack
+  FiberCore* next_bound = nullptr;  // for the host: see bound.h
+  shim::Task* swap_to = nullptr;    // to be woken when this worker goes to sleep
   int* error_number = nullptr;
   ExceptionState* exceptions = nullptr;
   int pinned_cpu = -1;
+  int policy = 0;  // of scheduling, as the thread began
 
   // Written by the creator, before others can find the worker.
   std::uint32_t index = 0;
@@ -75,6 +79,7 @@ struct alignas(64) Worker {
   // Orders to an idle worker. Written before it is woken, taken by exchange.
   std::atomic<Server*> assigned{nullptr};      // this server is yours
   std::atomic<Server*> claim_target{nullptr};  // try to claim this one,
+  std::atomic<FiberCore*> bound_to{nullptr};   // run this bound fiber
   ClaimCause claim_cause;                      // for this reason
 
   // The server that was taken away while a fiber computed on and on: see hogs.h.

@@ -39,7 +39,7 @@ WorkerPool::~WorkerPool() {
 Worker* WorkerPool::create() noexcept {
   std::lock_guard lock(create_);
   const auto index = static_cast<std::uint32_t>(count());
-  if (at_bound() || stopping()) return nullptr;
+  if (at_bound() || index >= most_ || stopping()) return nullptr;
   std::unique_ptr<Worker> w(new (std::nothrow) Worker);
   if (w == nullptr) return nullptr;
   w->task = shim::acquire_task();
@@ -60,15 +60,18 @@ Worker* WorkerPool::create() noexcept {
 }
 
 bool WorkerPool::raise_bound() noexcept {
-  const std::uint32_t bound = bound_.load(std::memory_order_relaxed);
-  if (count() < bound) return true;
-  if (bound >= most_) return false;
-  bound_.store(bound + 1, std::memory_order_relaxed);
+  if (!at_bound()) return true;
+  if (count() >= most_) return false;
+  bound_.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
 Worker* WorkerPool::take_for(Server& server) noexcept {
   if (Worker* w = server.spare.exchange(nullptr, std::memory_order_acq_rel)) return w;
+  return take_idle();
+}
+
+Worker* WorkerPool::take_idle() noexcept {
   std::lock_guard lock(lock_);
   Worker* const w = idle_;
   if (w != nullptr) idle_ = w->next_idle;
@@ -96,12 +99,24 @@ void WorkerPool::replenish(Server& server) noexcept {
   if (w != nullptr) put_back(*w);
 }
 
+Worker* WorkerPool::take_for_bound() noexcept {
+  bound_.fetch_add(1, std::memory_order_relaxed);
+  Worker* w = take_idle();
+  if (w == nullptr) w = create();
+  if (w == nullptr) end_bound();
+  return w;
+}
+
 void WorkerPool::assign(Worker& worker, Server& server) noexcept {
+  assign_asleep(worker, server);
+  (void)shim::wake(*worker.task);
+}
+
+void WorkerPool::assign_asleep(Worker& worker, Server& server) noexcept {
   // The release hands over all that belongs to the holder; it pairs with the acquire of the
   // exchange in worker_thread().
   server.word->store(word_of(worker), std::memory_order_release);
   worker.assigned.store(&server, std::memory_order_release);
-  (void)shim::wake(*worker.task);
 }
 
 void WorkerPool::ask_to_claim(Worker& worker, Server& server, ClaimCause cause) noexcept {

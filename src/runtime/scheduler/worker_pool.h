@@ -46,13 +46,20 @@ class WorkerPool {
   // Sees to it that the server has a spare, if one is to be had. Blocks.
   void replenish(Server& server) noexcept;
 
+  // A worker for a bound fiber, over and above max_workers; null if the system refuses. May block.
+  Worker* take_for_bound() noexcept;
+  // It is an ordinary worker again.
+  void end_bound() noexcept { bound_.fetch_sub(1, std::memory_order_relaxed); }
+
   // Hands the server to an idle worker, which thereby holds it.
   static void assign(Worker& worker, Server& server) noexcept;
+  // The same, and the caller wakes it.
+  static void assign_asleep(Worker& worker, Server& server) noexcept;
   // Asks an idle worker to claim the server.
   static void ask_to_claim(Worker& worker, Server& server, ClaimCause cause) noexcept;
 
   // The worker of an index that has been seen in a server's word.
-  Worker& at(std::uint32_t index) noexcept {
+  Worker& at(std::uint32_t index) const noexcept {
     return *slots_[index].load(std::memory_order_acquire);
   }
   std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
@@ -64,6 +71,8 @@ class WorkerPool {
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
 
  private:
+  Worker* take_idle() noexcept;
+
   RuntimeCore& rt_;
   const std::uint32_t most_;  // for which there are slots
   std::atomic<std::uint32_t> bound_;

@@ -5,9 +5,12 @@
 #include <sched.h>
 
 #include <string>
+#include <utility>
 
+#include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/handoff.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
@@ -31,6 +34,7 @@ void set_up(Worker& w) noexcept {
     w.cpu_now = cpu_location();
     w.watchable.store(true, std::memory_order_release);
   }
+  w.policy = sched_getscheduler(0);
   const std::string name = w.rt->options().name.substr(0, 10) + "/" + std::to_string(w.index);
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
 }
@@ -43,12 +47,14 @@ void tie_to_cpu(Worker& w, int cpu) noexcept {
   if (sched_setaffinity(0, sizeof set, &set) == 0) w.pinned_cpu = cpu;
 }
 
-void hold(Worker& w, Server& s) noexcept {
-  tie_to_cpu(w, s.cpu);
-  w.server = &s;
-  w.word = s.word;
-  if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
-  if (enter(w)) host_loop(w);
+// What user code may have left behind on the thread, and that other fibers would feel. The rest is
+// documented (docs/thread-identity.md).
+void clean_up_after_users(Worker& w) noexcept {
+  pthread_sigmask(SIG_SETMASK, &w.rt->workers().signal_mask(), nullptr);
+  if (sched_getscheduler(0) != w.policy) {
+    const sched_param none{};
+    (void)sched_setscheduler(0, w.policy, &none);
+  }
 }
 
 Server* next_order(Worker& w) noexcept {
@@ -62,21 +68,36 @@ Server* next_order(Worker& w) noexcept {
 
 }  // namespace
 
+void attach(Worker& w, Server& s) noexcept {
+  tie_to_cpu(w, s.cpu);
+  w.server = &s;
+  w.word = s.word;
+  if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
+}
+
 void worker_thread(Worker& w) {
   set_up(w);
   AlternateStack signal_stack;
   WorkerPool& pool = w.rt->workers();
   for (;;) {
-    if (Server* s = next_order(w)) {
-      hold(w, *s);
-      if (w.server != nullptr) return;  // the runtime ends
-      pool.put_back(w);
+    if (FiberCore* const f = w.bound_to.exchange(nullptr, std::memory_order_acquire)) {
+      run_bound(w, *f);
+    } else if (Server* const s = next_order(w)) {
+      attach(w, *s);
+      if (enter(w)) host_loop(w);
     } else if (pool.stopping()) {
-      return;
+      break;
     } else {
       (void)shim::wait(*w.task, kNeverNs);
+      continue;
     }
+    if (w.server != nullptr) break;  // the runtime ends
+    clean_up_after_users(w);
+    shim::Task* const next = std::exchange(w.swap_to, nullptr);
+    pool.put_back(w);
+    if (next != nullptr) (void)shim::swap(*w.task, shim::tid_of(*next), kNeverNs);
   }
+  w.rt->oracle().detach(w.subject);
 }
 
 }  // namespace umcg::inline v0::internal

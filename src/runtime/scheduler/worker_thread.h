@@ -5,9 +5,13 @@
 
 namespace umcg::inline v0::internal {
 
+struct Server;
 struct Worker;
 
 void worker_thread(Worker& worker);
+
+// By a worker that the server's word names: from here on enter() finds it.
+void attach(Worker& worker, Server& server) noexcept;
 
 }  // namespace umcg::inline v0::internal
 

@@ -29,7 +29,7 @@ void begin_blocking(bool now) noexcept {
 
 void end_blocking() {
   Worker* const w = current_worker();
-  if (w == nullptr || w->current == nullptr) return;
+  if (w == nullptr || w->current.get() == nullptr) return;
   if (w->server != nullptr) {
     std::uint64_t offered = w->held | kOffered;
     if (w->word->compare_exchange_strong(offered, w->held, std::memory_order_acquire,
@@ -38,7 +38,7 @@ void end_blocking() {
     }
   }
   // Inside a stop callback it stays here, without a server, as it would in a raw blocking call.
-  if (w->current->may_migrate()) regain_server();
+  if (w->current.get()->may_migrate()) regain_server();
 }
 
 }  // namespace umcg::inline v0::internal

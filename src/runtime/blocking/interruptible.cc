@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+#include <functional>
+#include <stop_token>
+
+#include "runtime/blocking/interrupts.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/fiber/stop_state.h"
+#include "runtime/runtime_core.h"
+#include "umcg/blocking.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+struct StopCall {
+  RuntimeCore* rt;
+  Interruptible* call;
+  void operator()() const noexcept {
+    rt->interrupts().stop(*call);
+    rt->monitor().wake_to_repeat();
+  }
+};
+
+}  // namespace
+
+void run_interruptible(void (*f)(void*), void* argument) {
+  FiberCore* const self = current_fiber();
+  if (self == nullptr) return f(argument);
+  // The fiber stays on this thread: the signal is for the thread.
+  struct Region {
+    FiberCore& fiber;
+    Interruptible call;
+    explicit Region(FiberCore& of) noexcept : fiber(of) {
+      ++fiber.pins;
+      fiber.rt->interrupts().add(call);
+    }
+    ~Region() {
+      int* const error_number = errno_location();
+      const int kept = *error_number;
+      fiber.rt->interrupts().remove(call);
+      *error_number = kept;
+      --fiber.pins;
+    }
+    Region(const Region&) = delete;
+    Region& operator=(const Region&) = delete;
+  } region(*self);
+  const std::stop_callback on_stop(stop_token(*self), StopCall{self->rt, &region.call});
+  f(argument);
+}
+
+}  // namespace umcg::inline v0::internal
