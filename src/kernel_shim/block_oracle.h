@@ -49,9 +49,9 @@ class BlockOracle {
   virtual ~BlockOracle() = default;
   virtual std::string_view name() const noexcept = 0;
 
-  // By the subject itself, before anybody looks at it and after the last look. attach() sets tid
-  // and clock in any case; false if the oracle cannot watch this thread, and then there is nothing
-  // to detach. Both may change errno.
+  // attach() by the subject itself, before anybody looks at it; detach() by anybody after the last
+  // look. attach() sets tid and clock in any case; false if the oracle cannot watch this thread,
+  // and then there is nothing to detach. Both may change errno.
   virtual bool attach(Subject& subject) noexcept;
   virtual void detach(Subject& subject) noexcept;
 

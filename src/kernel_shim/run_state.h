@@ -19,6 +19,9 @@ enum class RunState : std::uint8_t {
 // Any thread. About 7 us; opens a file.
 RunState run_state_of(pid_t tid) noexcept;
 
+// The CPU that it runs on, or ran on last; -1 if /proc does not tell.
+int last_cpu_of(pid_t tid) noexcept;
+
 }  // namespace umcg::inline v0::internal::shim
 
 #endif  // UMCG_KERNEL_SHIM_RUN_STATE_H_

@@ -49,7 +49,7 @@ RuntimeOptions complete_options(RuntimeOptions o) {
 
 void end(RuntimeCore* core) {
   if (core->shut_down()) {
-    delete core;
+    core->release();
   } else {
     core->abandon();
   }

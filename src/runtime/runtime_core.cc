@@ -38,6 +38,11 @@ std::unique_ptr<shim::BlockOracle> choose_oracle(const RuntimeOptions& options) 
   return oracle;
 }
 
+void nap() noexcept {
+  constexpr timespec kNap{0, 50'000};
+  ::nanosleep(&kNap, nullptr);
+}
+
 // In a child of a pinned worker, which may exec.
 void unpin_child() {
   const Worker* const w = current_worker();
@@ -98,6 +103,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
     monitor_.start();
   } catch (...) {
     stop_standbys();
+    while (owners_.load(std::memory_order_acquire) != 1) nap();
     workers_.stop_and_join();
     throw;
   }
@@ -120,6 +126,7 @@ void RuntimeCore::start_standbys() {
   for (std::size_t i = 0; i < server_count_; ++i) {
     if (standbys_[i].start(*this, servers_[i], cpus_[i % cpus_.size()])) continue;
     stop_standbys();
+    while (owners_.load(std::memory_order_acquire) != 1) nap();
     standbys_.reset();
     return;
   }
@@ -127,7 +134,11 @@ void RuntimeCore::start_standbys() {
 
 void RuntimeCore::stop_standbys() noexcept {
   if (standbys_ == nullptr) return;
-  for (std::size_t i = 0; i < server_count_; ++i) standbys_[i].stop_and_join();
+  for (std::size_t i = 0; i < server_count_; ++i) standbys_[i].stop();
+}
+
+void RuntimeCore::release() noexcept {
+  if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 
 RuntimeCore::~RuntimeCore() {
@@ -253,10 +264,7 @@ bool RuntimeCore::shut_down() {
   monitor_.stop_and_join();
   stop_standbys();
   workers_.stop_and_join();
-  while (guests_.load(std::memory_order_acquire) != 0) {
-    constexpr timespec kNap{0, 50'000};
-    ::nanosleep(&kNap, nullptr);
-  }
+  while (guests_.load(std::memory_order_acquire) != 0) nap();
   return true;
 }
 

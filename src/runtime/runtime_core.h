@@ -42,9 +42,12 @@ namespace umcg::inline v0::internal {
 class RuntimeCore {
  public:
   RuntimeCore(Runtime& handle, RuntimeOptions options);
-  ~RuntimeCore();
   RuntimeCore(const RuntimeCore&) = delete;
   RuntimeCore& operator=(const RuntimeCore&) = delete;
+
+  // Owned by its Runtime and by each standby: whoever lets go last deletes it.
+  void retain() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept;
 
   static RuntimeCore& of(Runtime& rt) noexcept;
   Runtime& handle() noexcept { return handle_; }
@@ -121,6 +124,7 @@ class RuntimeCore {
   Stats stats() const;
 
  private:
+  ~RuntimeCore();
   void start_servers();
   void start_standbys();
   void stop_standbys() noexcept;
@@ -155,6 +159,7 @@ class RuntimeCore {
   std::atomic<bool> exit_handler_{false};
   std::atomic<bool> no_stack_reported_{false};
   std::atomic<bool> deadlock_reported_{false};
+  std::atomic<std::uint32_t> owners_{1};
   std::atomic<std::uint32_t> guests_{0};
   std::atomic<std::uint32_t> idle_waiters_{0};
   Event became_idle_;

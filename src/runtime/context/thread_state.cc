@@ -2,7 +2,6 @@
 #include "runtime/context/thread_state.h"
 
 #include <cxxabi.h>
-#include <sys/rseq.h>
 
 #include <cerrno>
 #include <utility>
@@ -122,17 +121,6 @@ int* errno_location() noexcept { return &errno; }
 
 ExceptionState* exception_state() noexcept {
   return reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
-}
-
-const std::uint32_t* cpu_location() noexcept {
-  if (__rseq_size == 0) return nullptr;  // the kernel or the user's tunables say no
-  char* self;
-#if defined(__x86_64__)
-  asm("movq %%fs:0, %0" : "=r"(self));
-#else
-  self = static_cast<char*>(__builtin_thread_pointer());
-#endif
-  return &reinterpret_cast<const struct rseq*>(self + __rseq_offset)->cpu_id;
 }
 
 }  // namespace umcg::inline v0::internal

@@ -69,9 +69,6 @@ UMCG_OPAQUE LocalValue*& thread_locals() noexcept;
 // Constant for the life of a thread: a worker asks once and keeps them.
 int* errno_location() noexcept;
 ExceptionState* exception_state() noexcept;
-// Where the kernel keeps the number of the CPU that this thread runs on, for anybody to read while
-// the thread lives; null where it does not.
-const std::uint32_t* cpu_location() noexcept;
 
 }  // namespace umcg::inline v0::internal
 

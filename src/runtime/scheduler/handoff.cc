@@ -11,11 +11,11 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-void note_detected(RuntimeCore& rt, const ClaimCause& cause) noexcept {
+void note_detected(RuntimeCore& rt, std::int64_t seen_at, bool by_standby) noexcept {
   Counters& counters = rt.shared_counters();
   count_anywhere(counters.handoffs_detected);
-  if (cause.by_standby) count_anywhere(counters.handoffs_by_standby);
-  rt.handoff_latency().add(now_ns() - cause.seen_at);
+  if (by_standby) count_anywhere(counters.handoffs_by_standby);
+  rt.handoff_latency().add(now_ns() - seen_at);
 }
 
 // Once in a while, from a seed: as if the worker had blocked just after it left the runtime.
@@ -93,7 +93,7 @@ void leave_slow(Worker& w) noexcept {
   if ((w.at_leave & kChaosAtLeave) != 0 && w.server != nullptr) chaos_at_leave(w);
 }
 
-bool try_claim(Worker& claimer, Server& server) noexcept {
+bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept {
   RuntimeCore& rt = *server.rt;
   std::uint64_t word = server.word->load(std::memory_order_acquire);
   const std::uint64_t mine = word_of(claimer);
@@ -117,7 +117,7 @@ bool try_claim(Worker& claimer, Server& server) noexcept {
   std::uint64_t expected = proposed;
   if (stood_still && outside) {
     if (server.word->compare_exchange_strong(expected, mine, std::memory_order_acq_rel)) {
-      note_detected(rt, claimer.claim_cause);
+      note_detected(rt, claimer.seen_at.get(), by_standby);
       return true;
     }
   } else {

@@ -31,7 +31,7 @@ void hand_over_for_pin(Worker& w) noexcept;
 bool hand_over_now(Worker& w) noexcept;
 
 // By an idle worker. True: it holds the server, but has not attached to it yet.
-bool try_claim(Worker& claimer, Server& server) noexcept;
+bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept;
 
 // By the monitor, for an idle worker of which it disposes, and to which it then assigns the server.
 // Takes the server of a worker that runs user code, with a barrier on all threads in place of the

@@ -187,7 +187,7 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
     bound_.note_refusal();
     return Found::kNothing;
   }
-  WorkerPool::ask_to_claim(*claimer, s, {.by_standby = false, .seen_at = seen.since});
+  WorkerPool::ask_to_claim(*claimer, s, seen.since);
   return Found::kBlocked;
 }
 

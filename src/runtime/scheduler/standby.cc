@@ -3,10 +3,14 @@
 
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <future>
+#include <thread>
 
 #include "kernel_shim/block_oracle.h"
+#include "kernel_shim/run_state.h"
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/service_thread.h"
@@ -16,18 +20,17 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-bool tie_to(int cpu) noexcept {
+bool tie_to(pid_t thread, int cpu) noexcept {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(static_cast<unsigned>(cpu), &set);
-  return sched_setaffinity(0, sizeof set, &set) == 0;
+  return sched_setaffinity(thread, sizeof set, &set) == 0;
 }
 
-// Of the lowest priority, without a way back: that would take a privilege.
-bool stand_back(int cpu) noexcept {
+// The lowest priority, for good: to come back from it takes a privilege.
+bool lower(pid_t thread) noexcept {
   const sched_param none{};
-  ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each nap
-  return sched_setscheduler(0, SCHED_IDLE, &none) == 0 && tie_to(cpu);
+  return sched_setscheduler(thread, SCHED_IDLE, &none) == 0;
 }
 
 }  // namespace
@@ -42,27 +45,31 @@ bool Standby::start(RuntimeCore& rt, Server& server, int cpu) {
   cpu_ = cpu;
   task_ = shim::acquire_task();
   if (task_ == nullptr) return false;
-  std::promise<bool> ready;
+  std::promise<pid_t> started;
+  std::promise<bool> verdict;
   const std::string name = rt.options().name.substr(0, 10) + "/s" + std::to_string(server.index);
+  std::thread thread;
   try {
-    thread_ = start_service_thread(name, [&, this] {
-      const bool able = stand_back(cpu_);
-      ready.set_value(able);
-      if (able) run();
+    thread = start_service_thread(name, [&started, able = verdict.get_future(), this]() mutable {
+      ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each nap
+      started.set_value(static_cast<pid_t>(::syscall(SYS_gettid)));
+      if (able.get()) run();
     });
   } catch (const std::system_error&) {
     return false;
   }
-  const bool able = ready.get_future().get();
-  if (!able) thread_.join();
+  const pid_t tid = started.get_future().get();
+  const bool able = tie_to(tid, cpu) && lower(tid);
+  if (able) rt.retain();
+  verdict.set_value(able);
+  able ? thread.detach() : thread.join();
   return able;
 }
 
-void Standby::stop_and_join() noexcept {
-  if (!thread_.joinable()) return;
+void Standby::stop() noexcept {
+  if (rt_ == nullptr) return;
   stopping_.store(true, std::memory_order_seq_cst);
   (void)shim::wake(*task_);
-  thread_.join();
 }
 
 void Standby::arm() noexcept {
@@ -72,12 +79,11 @@ void Standby::arm() noexcept {
 void Standby::run() noexcept {
   std::int64_t quiet_since = 0;
   std::int64_t last_look = 0;
-  int misses = 0;
-  while (!stopping_.load(std::memory_order_relaxed)) {
+  while (!stopping_.load(std::memory_order_seq_cst)) {
     const Saw saw = look();
     const std::int64_t now = now_ns();
     // Off the CPU in between: the worker runs here, where we belong.
-    if (now - last_look > kGrace / 2) misses = 0;
+    if (now - last_look > kGrace / 2) misses_ = 0;
     last_look = now;
     if (saw != Saw::kNothing) quiet_since = 0;
     switch (saw) {
@@ -89,22 +95,27 @@ void Standby::run() noexcept {
         }
         break;
       case Saw::kAtWork:
-        if (++misses >= kMostMisses) {
-          nap(kNap);
-          misses = 0;
-        }
+        miss();
         break;
       case Saw::kNoSpare:
         wait_for_spare();
         break;
       case Saw::kPerhaps:
       case Saw::kBlocked:
-        misses = 0;
+        misses_ = 0;
         break;
     }
     ::sched_yield();
   }
   rt_->idle().unwatched().clear(server_->index);
+  rt_->release();  // *this is gone
+}
+
+void Standby::miss() noexcept {
+  if (++misses_ == kMissesToFollow) follow();
+  if (misses_ < kMostMisses) return;
+  nap(kNap);
+  misses_ = 0;
 }
 
 bool Standby::work_behind() const noexcept {
@@ -117,11 +128,9 @@ Standby::Saw Standby::look() noexcept {
   if ((word & kProposed) != 0) return Saw::kPerhaps;
   const Worker& holder = rt_->workers().at(worker_of(word));
   if (!holder.watchable.load(std::memory_order_acquire)) return Saw::kAtWork;
+  holder_ = holder.subject.tid;
   // Inside the runtime nothing blocks: it was preempted, or waits for a page.
-  if (holder.in_rt.load(std::memory_order_relaxed) != 0) {
-    follow(holder);
-    return Saw::kAtWork;
-  }
+  if (holder.in_rt.load(std::memory_order_relaxed) != 0) return Saw::kAtWork;
   if (word != word_) {
     word_ = word;
     seen_ = 0;
@@ -131,27 +140,22 @@ Standby::Saw Standby::look() noexcept {
   const shim::Look look = rt_->oracle().look(holder.subject, seen_);
   if (look == shim::Look::kBlocked) return hand_over();
   first_seen_ = now_ns();
-  if (!first && look == shim::Look::kRuns) follow(holder);
   return first ? Saw::kPerhaps : Saw::kAtWork;
 }
 
 Standby::Saw Standby::hand_over() noexcept {
   const std::int64_t now = now_ns();
   if (now - asked_at_ < kPatience) return Saw::kPerhaps;
-  Worker* const spare = server_->spare.exchange(nullptr, std::memory_order_acq_rel);
-  if (spare == nullptr) {
-    return Saw::kNoSpare;
-  }
+  if (!WorkerPool::poke_spare(*server_, first_seen_)) return Saw::kNoSpare;
   asked_at_ = now;
-  WorkerPool::ask_to_claim(*spare, *server_, {.by_standby = true, .seen_at = first_seen_});
   return Saw::kBlocked;
 }
 
-void Standby::follow(const Worker& holder) noexcept {
-  const int cpu = holder.cpu();
+void Standby::follow() noexcept {
+  const int cpu = shim::last_cpu_of(holder_);
   if (cpu < 0 || cpu == cpu_) return;
   cpu_ = cpu;
-  (void)tie_to(cpu);  // refused where a cpuset was changed under us: then the monitor must do
+  (void)tie_to(0, cpu);  // refused where a cpuset was changed under us: then the monitor must do
 }
 
 void Standby::sleep_until_armed() noexcept {

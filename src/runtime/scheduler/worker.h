@@ -23,12 +23,6 @@ struct FiberCore;
 struct Server;
 struct Stack;
 
-// Why a claim is asked for, for the statistics.
-struct ClaimCause {
-  bool by_standby = false;
-  std::int64_t seen_at = 0;  // when the worker was first seen off the CPU
-};
-
 // What the far side of a switch does for the context that was left, once it is safe to resume it.
 struct AfterSwitch {
   enum class What : std::uint8_t { kNothing, kPark, kRequeue, kInject, kRelease };
@@ -70,7 +64,6 @@ struct alignas(64) Worker {
 
   // Written by this worker before it sets `watchable`, then constant while it lives.
   shim::Subject subject;
-  const std::uint32_t* cpu_now = nullptr;
   std::atomic<bool> watchable{false};
 
   shim::Task* task = nullptr;
@@ -78,20 +71,16 @@ struct alignas(64) Worker {
 
   // Orders to an idle worker. Written before it is woken, taken by exchange.
   std::atomic<Server*> assigned{nullptr};      // this server is yours
-  std::atomic<Server*> claim_target{nullptr};  // try to claim this one,
+  std::atomic<Server*> claim_target{nullptr};  // try to claim this one
   std::atomic<FiberCore*> bound_to{nullptr};   // run this bound fiber
-  ClaimCause claim_cause;                      // for this reason
+  // The standby's wish: take yourself out of that server's `spare`, then try to claim it.
+  std::atomic<Server*> poked_by{nullptr};
+  Relaxed<std::int64_t> seen_at;  // when the other worker was first seen off the CPU
 
   // The server that was taken away while a fiber computed on and on: see hogs.h.
   std::atomic<Server*> hog_of{nullptr};
 
   Worker* next_idle = nullptr;  // under the pool's lock
-
-  // The CPU it runs on, or ran on last; -1 if that is not known. Anybody, once it is watchable.
-  int cpu() const noexcept {
-    if (cpu_now == nullptr) return -1;
-    return static_cast<int>(*static_cast<const volatile std::uint32_t*>(cpu_now));
-  }
 };
 
 }  // namespace umcg::inline v0::internal

@@ -31,6 +31,7 @@ WorkerPool::WorkerPool(RuntimeCore& rt, std::uint32_t max_workers)
 WorkerPool::~WorkerPool() {
   for (std::uint64_t i = 0; i < count(); ++i) {
     Worker* const w = slots_[i].load();
+    if (w->watchable.load()) rt_.oracle().detach(w->subject);
     shim::release_task(w->task);
     delete w;
   }
@@ -68,7 +69,11 @@ bool WorkerPool::raise_bound() noexcept {
 
 Worker* WorkerPool::take_for(Server& server) noexcept {
   if (Worker* w = server.spare.exchange(nullptr, std::memory_order_acq_rel)) return w;
-  return take_idle();
+  if (Worker* w = take_idle()) return w;
+  for (Server& s : rt_.servers()) {
+    if (Worker* w = s.spare.exchange(nullptr, std::memory_order_acq_rel)) return w;
+  }
+  return nullptr;
 }
 
 Worker* WorkerPool::take_idle() noexcept {
@@ -94,7 +99,7 @@ void WorkerPool::put_back(Worker& worker) noexcept {
 
 void WorkerPool::replenish(Server& server) noexcept {
   if (server.spare.load(std::memory_order_relaxed) != nullptr) return;
-  Worker* w = take_for(server);
+  Worker* w = take_idle();
   if (w == nullptr) w = create();
   if (w != nullptr) put_back(*w);
 }
@@ -119,10 +124,19 @@ void WorkerPool::assign_asleep(Worker& worker, Server& server) noexcept {
   worker.assigned.store(&server, std::memory_order_release);
 }
 
-void WorkerPool::ask_to_claim(Worker& worker, Server& server, ClaimCause cause) noexcept {
-  worker.claim_cause = cause;
+void WorkerPool::ask_to_claim(Worker& worker, Server& server, std::int64_t seen_at) noexcept {
+  worker.seen_at.set(seen_at);
   worker.claim_target.store(&server, std::memory_order_release);
   (void)shim::wake(*worker.task);
+}
+
+bool WorkerPool::poke_spare(Server& server, std::int64_t seen_at) noexcept {
+  Worker* const spare = server.spare.load(std::memory_order_acquire);
+  if (spare == nullptr) return false;
+  spare->seen_at.set(seen_at);
+  spare->poked_by.store(&server, std::memory_order_release);
+  (void)shim::wake(*spare->task);
+  return true;
 }
 
 void WorkerPool::stop_and_join() noexcept {

@@ -39,7 +39,8 @@ class WorkerPool {
   // Whether all workers that are allowed exist.
   bool at_bound() const noexcept { return count() >= bound_.load(std::memory_order_relaxed); }
 
-  // Takes the server's spare, else an idle worker; null if there is none. Does not block.
+  // Takes the server's spare, else an idle worker, else another server's spare; null if there is
+  // none. Does not block.
   Worker* take_for(Server& server) noexcept;
   // Puts an idle worker back: spare of some server that has none, else on the idle list.
   void put_back(Worker& worker) noexcept;
@@ -55,8 +56,11 @@ class WorkerPool {
   static void assign(Worker& worker, Server& server) noexcept;
   // The same, and the caller wakes it.
   static void assign_asleep(Worker& worker, Server& server) noexcept;
-  // Asks an idle worker to claim the server.
-  static void ask_to_claim(Worker& worker, Server& server, ClaimCause cause) noexcept;
+  // Asks an idle worker to claim the server, whose worker was first seen off the CPU at `seen_at`.
+  static void ask_to_claim(Worker& worker, Server& server, std::int64_t seen_at) noexcept;
+  // The same of the server's spare, which stays where it is until it does so itself: by a standby,
+  // which may be off the CPU for long after any instruction. False if there is none.
+  static bool poke_spare(Server& server, std::int64_t seen_at) noexcept;
 
   // The worker of an index that has been seen in a server's word.
   Worker& at(std::uint32_t index) const noexcept {

@@ -31,7 +31,6 @@ void set_up(Worker& w) noexcept {
   w.exceptions = exception_state();
   w.host.describe_thread();
   if (w.rt->oracle().attach(w.subject)) {
-    w.cpu_now = cpu_location();
     w.watchable.store(true, std::memory_order_release);
   }
   w.policy = sched_getscheduler(0);
@@ -57,12 +56,24 @@ void clean_up_after_users(Worker& w) noexcept {
   }
 }
 
+Server* try_claim_or_go_back(Worker& w, Server& target, bool by_standby) noexcept {
+  if (try_claim(w, target, by_standby)) return &target;
+  w.rt->workers().put_back(w);
+  return nullptr;
+}
+
 Server* next_order(Worker& w) noexcept {
   if (Server* s = w.assigned.exchange(nullptr, std::memory_order_acquire)) return s;
-  Server* const target = w.claim_target.exchange(nullptr, std::memory_order_acquire);
-  if (target == nullptr) return nullptr;
-  if (try_claim(w, *target)) return target;
-  w.rt->workers().put_back(w);
+  if (Server* s = w.claim_target.exchange(nullptr, std::memory_order_acquire)) {
+    return try_claim_or_go_back(w, *s, false);
+  }
+  if (Server* s = w.poked_by.exchange(nullptr, std::memory_order_acquire)) {
+    // Unless somebody has taken it out for another order, which is on its way.
+    Worker* self = &w;
+    if (s->spare.compare_exchange_strong(self, nullptr, std::memory_order_acq_rel)) {
+      return try_claim_or_go_back(w, *s, true);
+    }
+  }
   return nullptr;
 }
 
@@ -97,7 +108,6 @@ void worker_thread(Worker& w) {
     pool.put_back(w);
     if (next != nullptr) (void)shim::swap(*w.task, shim::tid_of(*next), kNeverNs);
   }
-  w.rt->oracle().detach(w.subject);
 }
 
 }  // namespace umcg::inline v0::internal
