@@ -13,6 +13,7 @@
 #include "runtime/base/slice.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/server_word.h"
+#include "runtime/sync/wait_graph.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -89,6 +90,7 @@ void Monitor::run() noexcept {
     if (rt_.interrupts().repeat() || rt_.has_queued_work()) last_queued = now;
     if (now - last_queued >= kLinger) {
       rt_.stacks().trim();
+      report_deadlocks_if_stuck(rt_);
       sleep_deep();
       last_queued = now_ns();
       continue;
