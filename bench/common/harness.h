@@ -46,11 +46,18 @@ inline void fail(benchmark::State& state, const char* what) {
 
 inline double seconds_of(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
+// How long a repetition lasts.
+enum class Length {
+  kFull,   // what the command line says
+  kQuick,  // less: for themes of many lines whose iterations are short
+  kOnce,   // one iteration
+};
+
 // Registers fn(state) under theme/variant/impl/servers. A line that needs more CPUs than there are
 // is left out.
 template <class Fn>
 void add(const std::string& theme_and_variant, const std::string& impl, int servers, Fn fn,
-         bool once = false) {
+         Length length = Length::kFull) {
   if (servers > usable_cpus()) return;
   const std::string name = theme_and_variant + "/" + impl + "/" + std::to_string(servers);
   auto* registered = benchmark::RegisterBenchmark(name.c_str(), [servers, fn](auto& state) {
@@ -58,13 +65,14 @@ void add(const std::string& theme_and_variant, const std::string& impl, int serv
     fn(state);
   });
   registered->UseManualTime();
-  if (once) registered->Iterations(1)->Unit(benchmark::kMillisecond);
+  if (length == Length::kOnce) registered->Iterations(1)->Unit(benchmark::kMillisecond);
+  if (length == Length::kQuick && !smoke()) registered->MinTime(0.03);
 }
 
 // For what takes so long that one measurement per repetition will do.
 template <class Fn>
 void add_once(const std::string& theme_and_variant, const std::string& impl, int servers, Fn fn) {
-  add(theme_and_variant, impl, servers, std::move(fn), true);
+  add(theme_and_variant, impl, servers, std::move(fn), Length::kOnce);
 }
 
 // Adds up the iterations of a benchmark, each of which did the same number of operations.
@@ -106,6 +114,18 @@ void measure(benchmark::State& state, Impl& impl, double ops, Work work) {
   }
   watch.report(ops);
   if (!ok) fail(state, "wrong result");
+}
+
+// Registers work(impl), measured as above, as a quick line of an implementation.
+template <class Impl, class Work>
+void add_quick(const std::string& theme_and_variant, int servers, double ops, Work work) {
+  add(
+      theme_and_variant, Impl::name(servers), servers,
+      [=](benchmark::State& state) {
+        Impl impl(servers);
+        measure(state, impl, ops, [&] { return work(impl); });
+      },
+      Length::kQuick);
 }
 
 // The same for a floor: plain code on the benchmark's own thread.
