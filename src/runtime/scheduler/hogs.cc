@@ -17,10 +17,11 @@ namespace umcg::inline v0::internal {
 
 Hogs::Hogs(RuntimeCore& rt)
     : rt_(rt),
-      possible_(shim::prepare_process_barrier()),
+      possible_(rt.options().handoff != Handoff::kOff && shim::prepare_process_barrier()),
       turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
 
 void Hogs::note_turn(Server& s, std::int64_t now) noexcept {
+  if (!possible_) return;
   Turn& turn = turns_[s.index];
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
   const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
