@@ -27,6 +27,10 @@ namespace {
   }
 }
 
+FiberCore* direct_joiner(std::uintptr_t word) noexcept {
+  return reinterpret_cast<FiberCore*>(word & ~(kDirectJoin | kDone));
+}
+
 }  // namespace
 
 bool finish_if_detached(FiberCore& f) noexcept {
@@ -43,6 +47,15 @@ FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept {
   // Release pairs with the acquire of event_is_set(): the result is seen by whoever joins.
   if (seen == 0 && f.done.word.compare_exchange_strong(seen, kDone, std::memory_order_acq_rel,
                                                        std::memory_order_acquire)) {
+    return nullptr;
+  }
+  if ((seen & kDirectJoin) != 0) {
+    FiberCore* const joiner = direct_joiner(seen);
+    // Nobody else writes now. The joiner sees the result: it runs after this on the same server, or
+    // is handed over by a queue.
+    f.done.word.store(kDone, std::memory_order_release);
+    if (holds && joiner->rt == w.rt) return joiner;
+    joiner->rt->inject_from_outside(joiner);
     return nullptr;
   }
   if ((seen & kDetached) != 0) {

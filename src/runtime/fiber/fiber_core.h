@@ -81,6 +81,8 @@ static_assert(sizeof(FiberCore) == 192);
 // Bits of FiberCore::done beyond those of the queue itself.
 inline constexpr std::uintptr_t kDone = 4;
 inline constexpr std::uintptr_t kDetached = 8;
+// The rest of the word is the address of the one fiber that joins: see completion.h.
+inline constexpr std::uintptr_t kDirectJoin = 16;
 
 }  // namespace umcg::inline v0::internal
 

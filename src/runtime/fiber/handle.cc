@@ -8,6 +8,7 @@
 #include "runtime/fiber/completion.h"
 #include "runtime/fiber/stop_state.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/sync/event_word.h"
 #include "umcg/fiber.h"
@@ -24,6 +25,18 @@ void recycle_here(FiberCore& f) noexcept {
   } else {
     recycle_fiber(rt, nullptr, f);
   }
+}
+
+// Without a limit. A fiber that can park is entered into the other one's word directly.
+void wait_for_end(FiberCore& f) {
+  if (event_is_set(f.done, kDone)) return;
+  FiberCore* const self = current_fiber();
+  if (self == nullptr || !self->may_migrate() || self->bound) {
+    (void)wait_event(f.done, kDone, nullptr, Deadline(), WaitReason::kJoin, &f);
+    return;
+  }
+  const ShowWait show(self->waits_for, WaitReason::kJoin, &f, false);
+  park_until_end(f);
 }
 
 }  // namespace
@@ -76,7 +89,7 @@ void* FiberHandle::join_task() {
     throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                             "umcg::Fiber::join");
   }
-  (void)wait_event(core_->done, kDone, nullptr, Deadline(), WaitReason::kJoin, core_);
+  wait_for_end(*core_);
   if (core_->error) {
     std::exception_ptr error = std::exchange(core_->error, nullptr);
     release();
@@ -95,7 +108,7 @@ void FiberHandle::stop_and_drop() noexcept {
   if (core_ == nullptr) return;
   (void)internal::request_stop(*core_);
   if (core_ == current_fiber()) die("~Fiber: a fiber cannot wait for its own end");
-  (void)wait_event(core_->done, kDone, nullptr, Deadline(), WaitReason::kJoin, core_);
+  wait_for_end(*core_);
   if (core_->error) core_->rt->note_dropped_exception(core_);
   release();
 }

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "runtime/base/report.h"
+#include "runtime/fiber/completion.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/server_word.h"
@@ -54,6 +55,9 @@ void after_switch(Worker& w) noexcept {
       return;
     case AfterSwitch::What::kPark:
       if (!after.waiter->settle_parked()) push_ready(*w.server, after.fiber);
+      return;
+    case AfterSwitch::What::kJoin:
+      if (!join_directly(*after.joined, *after.fiber)) push_ready(*w.server, after.fiber);
       return;
     case AfterSwitch::What::kRequeue:
       if (after.fiber->patient) [[unlikely]] {
@@ -117,6 +121,16 @@ void park(Waiter& waiter) {
   f.state.store(FiberState::kParked, std::memory_order_relaxed);
   FiberCore* const next = pick_next(s, Picking::kPark);
   leave(suspend(w, f, next, {.what = AfterSwitch::What::kPark, .fiber = &f, .waiter = &waiter}));
+}
+
+void park_until_end(FiberCore& other) {
+  FiberCore& f = *current_fiber();
+  Worker& w = enter_or_migrate(f);
+  Server& s = *w.server;
+  count_here(s.counters.parks);
+  f.state.store(FiberState::kParked, std::memory_order_relaxed);
+  FiberCore* const next = pick_next(s, Picking::kPark);
+  leave(suspend(w, f, next, {.what = AfterSwitch::What::kJoin, .fiber = &f, .joined = &other}));
 }
 
 void yield_current() {

@@ -25,11 +25,12 @@ struct Stack;
 
 // What the far side of a switch does for the context that was left, once it is safe to resume it.
 struct AfterSwitch {
-  enum class What : std::uint8_t { kNothing, kPark, kRequeue, kInject, kRelease };
+  enum class What : std::uint8_t { kNothing, kPark, kJoin, kRequeue, kInject, kRelease };
   What what = What::kNothing;
   FiberCore* fiber = nullptr;
-  Waiter* waiter = nullptr;  // kPark
-  Stack* stack = nullptr;    // kRelease
+  Waiter* waiter = nullptr;     // kPark
+  FiberCore* joined = nullptr;  // kJoin
+  Stack* stack = nullptr;       // kRelease
 };
 
 // What else leave() has to do.

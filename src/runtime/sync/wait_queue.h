@@ -21,7 +21,9 @@ namespace umcg::inline v0::internal {
 class RuntimeCore;
 
 // One place of a waiter in one queue. On the stack of whoever waits.
-struct alignas(16) WaitNode {
+// Aligned so that the low five bits of its address are free: four for the queue's word, one for
+// FiberCore::done (kDirectJoin).
+struct alignas(32) WaitNode {
   Waiter* waiter = nullptr;
   // Under the queue's lock.
   WaitNode* next = nullptr;
