@@ -38,18 +38,15 @@ Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
     return overtaken;
   }
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
-  return suspend(overtaken, f, nullptr, {.what = AfterSwitch::What::kInject, .fiber = &f});
+  return suspend(overtaken, f, nullptr,
+                 {.what = AfterSwitch::What::kInject, .fiber = &f, .waiter = nullptr});
 }
 
 // Enters the runtime with a server, whatever it takes.
-Worker& enter_or_migrate(FiberCore& f) noexcept {
-  Worker& w = *current_worker();
-  return enter(w) ? w : migrate(w, f);
-}
+Worker& enter_or_migrate(Worker& w, FiberCore& f) noexcept { return enter(w) ? w : migrate(w, f); }
 
 void after_switch(Worker& w) noexcept {
-  const AfterSwitch after = w.after;
-  w.after.what = AfterSwitch::What::kNothing;
+  const AfterSwitch& after = w.after;
   switch (after.what) {
     case AfterSwitch::What::kNothing:
       return;
@@ -82,6 +79,7 @@ Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept 
   w.leaving->saved = from.fctx;
   finish_switch(self);
   after_switch(w);
+  w.after.what = AfterSwitch::What::kNothing;
   return w;
 }
 
@@ -110,12 +108,13 @@ void park(Waiter& waiter) {
     waiter.note_claimed_open();
     return;
   }
-  FiberCore& f = *current_fiber();
+  Worker& before = *current_worker();
+  FiberCore& f = *before.current.get();
   if (f.bound) {
-    park_bound(*current_worker(), f, waiter);
+    park_bound(before, f, waiter);
     return;
   }
-  Worker& w = enter_or_migrate(f);
+  Worker& w = enter_or_migrate(before, f);
   Server& s = *w.server;
   count_here(s.counters.parks);
   f.state.store(FiberState::kParked, std::memory_order_relaxed);
@@ -124,8 +123,9 @@ void park(Waiter& waiter) {
 }
 
 void park_until_end(FiberCore& other) {
-  FiberCore& f = *current_fiber();
-  Worker& w = enter_or_migrate(f);
+  Worker& before = *current_worker();
+  FiberCore& f = *before.current.get();
+  Worker& w = enter_or_migrate(before, f);
   Server& s = *w.server;
   count_here(s.counters.parks);
   f.state.store(FiberState::kParked, std::memory_order_relaxed);
@@ -134,13 +134,13 @@ void park_until_end(FiberCore& other) {
 }
 
 void yield_current() {
-  FiberCore& f = *current_fiber();
+  Worker& w = *current_worker();
+  FiberCore& f = *w.current.get();
   if (f.no_suspend != 0) die("a stop callback must not suspend");
   if (f.pins != 0) {
     ::sched_yield();
     return;
   }
-  Worker& w = *current_worker();
   if (!enter(w)) {
     leave(migrate(w, f));  // it has stood in a queue: others went first
     return;
@@ -158,10 +158,13 @@ void yield_current() {
   }
   count_here(s.counters.yields);
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
-  leave(suspend(w, f, next, {.what = AfterSwitch::What::kRequeue, .fiber = &f}));
+  leave(suspend(w, f, next, {.what = AfterSwitch::What::kRequeue, .fiber = &f, .waiter = nullptr}));
 }
 
-void regain_server() { leave(enter_or_migrate(*current_fiber())); }
+void regain_server() {
+  Worker& w = *current_worker();
+  leave(enter_or_migrate(w, *w.current.get()));
+}
 
 void make_ready(FiberCore* fiber) noexcept {
   Worker* const w = current_worker();

@@ -28,9 +28,11 @@ struct AfterSwitch {
   enum class What : std::uint8_t { kNothing, kPark, kJoin, kRequeue, kInject, kRelease };
   What what = What::kNothing;
   FiberCore* fiber = nullptr;
-  Waiter* waiter = nullptr;     // kPark
-  FiberCore* joined = nullptr;  // kJoin
-  Stack* stack = nullptr;       // kRelease
+  union {
+    Waiter* waiter = nullptr;  // kPark
+    FiberCore* joined;         // kJoin
+    Stack* stack;              // kRelease
+  };
 };
 
 // What else leave() has to do.
