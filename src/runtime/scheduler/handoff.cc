@@ -88,7 +88,7 @@ void hand_over_for_pin(Worker& w) noexcept {
 void leave_slow(Worker& w) noexcept {
   if ((w.at_leave & kDetachAtLeave) != 0) {
     w.at_leave &= static_cast<std::uint8_t>(~kDetachAtLeave);
-    detach_self(w);
+    if (w.server != nullptr) detach_self(w);  // else it was lost while a stack was fetched
   }
   if ((w.at_leave & kChaosAtLeave) != 0 && w.server != nullptr) chaos_at_leave(w);
 }
