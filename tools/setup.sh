@@ -27,6 +27,9 @@ bench,gate        libboost-dev|libboost1.81-dev                   header boost/a
 bench,gate        libboost-fiber-dev|libboost-fiber1.81-dev       header boost/fiber/fiber.hpp
 bench,gate        libtbb-dev                                      header tbb/task_group.h
 bench,gate        libst-dev                                       header st.h
+bench,gate        libcpp-httplib-dev                              header httplib.h
+bench,gate        curl                                            command curl
+bench,gate        wrk                                             command wrk
 bench             golang-go                                       command go
 gate              clang                                           command clang++
 gate              libclang-rt-dev|libclang-rt-14-dev              runtime tsan
@@ -34,6 +37,10 @@ gate              clang-format                                    command clang-
 gate              clang-tidy                                      command clang-tidy
 gate              spin                                            command spin
 gate              strace                                          command strace
+gate              python3                                         command python3
+gate              libcurl4-openssl-dev                            header curl/curl.h
+gate              libpq-dev                                       header postgresql/libpq-fe.h
+gate              postgresql-15|postgresql                        command initdb
 LIST
 }
 
