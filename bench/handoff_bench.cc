@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "common/blocking_load.h"
+#include "common/delays.h"
 #include "common/floor_switch.h"
 #include "common/harness.h"
 #include "common/peers.h"
@@ -53,18 +54,6 @@ void add_short_block(std::chrono::microseconds block) {
   };
   add_one("umcg", umcg::Handoff::kAuto);
   add_one("floor", umcg::Handoff::kOff);
-}
-
-// Reports the median and the 99th percentile.
-void report_delays(benchmark::State& state, std::vector<Clock::duration>& delays, int wanted) {
-  if (static_cast<int>(delays.size()) != wanted) return fail(state, "wrong result");
-  std::sort(delays.begin(), delays.end());
-  const auto quantile = [&](double q) {
-    const auto d = delays[static_cast<std::size_t>(q * static_cast<double>(delays.size() - 1))];
-    return std::chrono::duration<double, std::nano>(d).count();
-  };
-  state.counters["ns_per_op"] = quantile(0.5);
-  state.counters["p99_ns"] = quantile(0.99);
 }
 
 // How long after the start of a blocking call the fiber behind runs.
@@ -159,11 +148,7 @@ void add_sleeper(int servers, Sleep sleep) {
                 }
               }));
             }
-            for (int i = 0; i < rounds; ++i) {
-              const Clock::time_point due = Clock::now() + 1ms;
-              sleep(due);
-              delays.push_back(Clock::now() - due);
-            }
+            sleep_again_and_again(rounds, sleep, delays);
             stop = true;
             for (auto& hog : hogs) hog.join();
           });

@@ -2,6 +2,8 @@
 // pool_bench.cc - pools of threads and what replaces them, under the same tasks from outside.
 //
 //     tiny_1m   a million tasks that do next to nothing; the unit is one task
+//     submit_10k
+//               10,000 tasks with a result each, all of which are waited for; the unit is one
 //     blocking  6,400 tasks of 1 ms in nanosleep(2) and 50 us of computing; the unit is the whole.
 //               Floor: the computing alone
 //     mixed     100,000 tasks, of which each hundredth is of the blocking kind and the others
@@ -14,7 +16,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <future>
+#include <memory>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "common/blocking_load.h"
 #include "common/harness.h"
@@ -36,6 +42,10 @@ class UmcgPool {
   template <class F>
   void post(F&& f) {
     pool_.post(std::forward<F>(f));
+  }
+  template <class F>
+  auto submit(F&& f) {
+    return pool_.submit(std::forward<F>(f));
   }
 
  private:
@@ -83,6 +93,40 @@ void add_tiny(const char* impl_name, int servers, int arg) {
   });
 }
 
+// A pool that can only post: a packaged task, which it must be able to copy.
+template <class Pool, class F>
+auto submit_to(Pool& pool, F f) {
+  auto task = std::make_shared<std::packaged_task<std::invoke_result_t<F&>()>>(std::move(f));
+  auto future = task->get_future();
+  pool.post([task] { (*task)(); });
+  return future;
+}
+template <class Pool, class F>
+requires requires(Pool& pool, F f) { pool.submit(f); }
+auto submit_to(Pool& pool, F f) { return pool.submit(std::move(f)); }
+
+template <class Pool>
+void add_submit(const char* impl_name, int servers, int arg) {
+  add(
+      "pool/submit_10k", impl_name, servers,
+      [=](benchmark::State& state) {
+        const int tasks = full_or_smoke(10'000, 500);
+        Pool pool(arg);
+        OnThisThread here;
+        measure(state, here, tasks, [&] {
+          std::vector<decltype(submit_to(pool, [] { return std::int64_t{0}; }))> futures;
+          futures.reserve(static_cast<std::size_t>(tasks));
+          for (std::int64_t i = 0; i < tasks; ++i) {
+            futures.push_back(submit_to(pool, [i] { return i; }));
+          }
+          std::int64_t sum = 0;
+          for (auto& future : futures) sum += future.get();
+          return sum == std::int64_t{tasks} * (tasks - 1) / 2;
+        });
+      },
+      Length::kQuick);
+}
+
 template <class Impl, class Block>
 void add_loads(const char* impl_name, int servers, int arg, Block block) {
   const auto blocking = [](int tasks) {
@@ -115,6 +159,12 @@ void add_all(int servers) {
   add_pool<ThreadPoolPeer>("pool_64", servers, 64);
 #ifdef UMCG_HAVE_ASIO
   add_pool<AsioPeer>("asio_pool", servers, servers);
+#endif
+  add_submit<UmcgPool<0>>("umcg", servers, servers);
+  add_submit<UmcgPool<64>>("umcg_64", servers, servers);
+  add_submit<StdPool>("thread_pool", servers, servers);
+#ifdef UMCG_HAVE_ASIO
+  add_submit<AsioPool>("asio_pool", servers, servers);
 #endif
   add_loads<ThreadPoolPeer>("floor", servers, servers, NotAtAll());
 }

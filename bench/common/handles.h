@@ -9,6 +9,7 @@
 //     impl.fork(f, g)            start f, run g meanwhile, wait for f
 //     impl.fork_n<N>(f)          start f(0) ... f(N-1), wait for all
 //     impl.batch(n, f)           the same for many
+//     Impl::post(f)              start f, nobody waits for it
 //     Impl::spawn(f), yield()    for fibers that live on; Impl::Semaphore, Impl::Mutex
 //
 // An implementation leaves out what it does not have.

@@ -36,7 +36,13 @@ class Umcg : public Handles<Umcg> {
   [[nodiscard]] static Handle spawn(F&& f) {
     return umcg::spawn(std::forward<F>(f));
   }
+  template <class F>
+  static void post(F&& f) {
+    umcg::post(std::forward<F>(f));
+  }
   static void yield() { umcg::this_fiber::yield(); }
+  // For a plain thread, which the caller of run() would not be.
+  umcg::Runtime& runtime() { return runtime_; }
   umcg::Stats stats() const { return runtime_.stats(); }
 
   class Island;

@@ -28,6 +28,13 @@ class BoostSemaphore {
     changed_.wait(lock, [this] { return permits_ > 0; });
     --permits_;
   }
+  template <class Duration>
+  bool try_acquire_for(Duration d) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, d, [this] { return permits_ > 0; })) return false;
+    --permits_;
+    return true;
+  }
   void release() {
     {
       std::lock_guard lock(mutex_);
@@ -51,6 +58,10 @@ struct BoostFiberBase : Handles<BoostFiberBase> {
   static Handle spawn(F&& f) {
     return Handle(std::allocator_arg, boost::fibers::fixedsize_stack(kStackSize),
                   std::forward<F>(f));
+  }
+  template <class F>
+  static void post(F&& f) {
+    spawn(std::forward<F>(f)).detach();
   }
   static void yield() { boost::this_fiber::yield(); }
 

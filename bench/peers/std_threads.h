@@ -32,6 +32,10 @@ class StdThreads : public Handles<StdThreads> {
   static std::thread spawn(F&& f) {
     return std::thread(std::forward<F>(f));
   }
+  template <class F>
+  static void post(F&& f) {
+    spawn(std::forward<F>(f)).detach();
+  }
   static void yield() { std::this_thread::yield(); }
 
   class Island {

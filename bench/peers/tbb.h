@@ -51,6 +51,11 @@ class Tbb {
     for (int i = 0; i < n; ++i) group_.run([&f, i] { f(i); });
     group_.wait();
   }
+  // From a thread that is not in the arena; nobody waits for f.
+  template <class F>
+  void enqueue(F&& f) {
+    arena_.enqueue(std::forward<F>(f));
+  }
 
  private:
   tbb::task_arena arena_;

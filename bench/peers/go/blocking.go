@@ -119,32 +119,34 @@ func hogSteps() int {
 	return stepsFor(20 * time.Millisecond)
 }
 
-// sleeper says how late a sleep of 1 ms ends beside four goroutines that compute.
-func sleeper() (map[string]float64, bool) {
-	rounds, steps := fullOrSmoke(300, 5), hogSteps()
-	var stop atomic.Bool
-	var hogs sync.WaitGroup
-	hogs.Add(4)
-	for i := 0; i < 4; i++ {
-		go func() {
-			for !stop.Load() {
-				work(steps)
-				runtime.Gosched()
-			}
-			hogs.Done()
-		}()
+// sleeper says how late a sleep of 1 ms ends beside so many goroutines that compute.
+func sleeper(hogs, rounds int) func() (map[string]float64, bool) {
+	return func() (map[string]float64, bool) {
+		rounds, steps := fullOrSmoke(rounds, 5), hogSteps()
+		var stop atomic.Bool
+		var running sync.WaitGroup
+		running.Add(hogs)
+		for i := 0; i < hogs; i++ {
+			go func() {
+				for !stop.Load() {
+					work(steps)
+					runtime.Gosched()
+				}
+				running.Done()
+			}()
+		}
+		delays := make([]float64, rounds)
+		for i := range delays {
+			due := time.Now().Add(time.Millisecond)
+			time.Sleep(time.Millisecond)
+			delays[i] = float64(time.Since(due).Nanoseconds())
+		}
+		stop.Store(true)
+		running.Wait()
+		sort.Float64s(delays)
+		at := func(q float64) float64 { return delays[int(q*float64(rounds-1))] }
+		return map[string]float64{"ns_per_op": at(0.5), "p99_ns": at(0.99)}, true
 	}
-	delays := make([]float64, rounds)
-	for i := range delays {
-		due := time.Now().Add(time.Millisecond)
-		time.Sleep(time.Millisecond)
-		delays[i] = float64(time.Since(due).Nanoseconds())
-	}
-	stop.Store(true)
-	hogs.Wait()
-	sort.Float64s(delays)
-	at := func(q float64) float64 { return delays[int(q*float64(rounds-1))] }
-	return map[string]float64{"ns_per_op": at(0.5), "p99_ns": at(0.99)}, true
 }
 
 // hogTasks also says how many threads the process has afterwards: Go keeps them.
