@@ -6,9 +6,11 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "support/matrix.h"
+#include "support/pipe.h"
 #include "umcg/blocking.h"
 #include "umcg/mutex.h"
 #include "umcg/runtime.h"
@@ -106,6 +108,25 @@ TEST(BoundFibers, OneAfterTheOtherShareThreads) {
     f.join();
   }
   EXPECT_LT(rt.stats().workers_peak, 10U);
+}
+
+// The threads that earlier bound fibers have left behind are at work for others by then.
+TEST(BoundFibers, AreNotBoundByMaxWorkers) {
+  umcg::Runtime rt({.servers = 1, .max_workers = 1});
+  std::vector<umcg::Fiber<>> first;
+  umcg::Semaphore go(0);
+  for (int i = 0; i < 4; ++i) first.push_back(rt.spawn(kBound, [&] { go.acquire(); }));
+  go.release(4);
+  for (auto& f : first) f.join();
+  const std::vector<umcg_test::Pipe> pipes(4);
+  std::vector<umcg::Fiber<>> blocked;
+  for (const auto& pipe : pipes) {
+    blocked.push_back(rt.spawn([&] { umcg::blocking_now([&] { (void)pipe.read(); }); }));
+  }
+  while (rt.stats().handoffs_hint < 3) std::this_thread::sleep_for(1ms);
+  std::vector<umcg::Fiber<>> second;
+  for (int i = 0; i < 4; ++i) EXPECT_NO_THROW(second.push_back(rt.spawn(kBound, [] {})));
+  for (const auto& pipe : pipes) pipe.write(1);
 }
 
 TEST(BoundFibers, NeverMoreAtWorkThanServers) {

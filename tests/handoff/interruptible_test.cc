@@ -77,6 +77,21 @@ TEST_P(InterruptibleCall, LeavesNothingBehind) {
   EXPECT_TRUE(fiber.join());
 }
 
+TEST_P(InterruptibleCall, TheOuterOneOutlivesTheInner) {
+  umcg::Runtime rt({.servers = 1});
+  umcg_test::Pipe pipe;
+  auto reader = rt.spawn([&] {
+    return umcg::interruptible([&] {
+      umcg::interruptible([] {});
+      char c;
+      return ::read(pipe.reader(), &c, 1) < 0 ? errno : 0;
+    });
+  });
+  std::this_thread::sleep_for(5ms);
+  reader.request_stop();
+  EXPECT_EQ(reader.join(), EINTR);
+}
+
 TEST_P(InterruptibleCall, ManyAtOnce) {
   umcg::Runtime rt({.servers = 2});
   umcg_test::Pipe pipe;

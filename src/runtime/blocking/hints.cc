@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// blocking.cc - hints. The offer is a flag in the server's word: the owner sets it and takes it
-// back by CAS, and an idle worker that takes the server meanwhile does so by a CAS on the same
-// word. No look at clocks is needed, since the owner has promised not to touch the server.
+// hints.cc - blocking() and blocking_now(). The offer is a flag in the server's word: the owner
+// sets it and takes it back by CAS, and an idle worker that takes the server meanwhile does so by a
+// CAS on the same word. No look at clocks is needed, since the owner has promised not to touch the
+// server.
 #include "umcg/blocking.h"
 
 #include "runtime/context/thread_state.h"

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <functional>
 #include <stop_token>
+#include <utility>
 
 #include "runtime/blocking/interrupts.h"
 #include "runtime/context/thread_state.h"
@@ -29,9 +30,11 @@ void run_interruptible(void (*f)(void*), void* argument) {
   // The fiber stays on this thread: the signal is for the thread.
   struct Region {
     FiberCore& fiber;
+    Worker& worker;
     Interruptible call;
-    explicit Region(FiberCore& of) noexcept : fiber(of) {
+    Region(FiberCore& of, Worker& on) noexcept : fiber(of), worker(on) {
       ++fiber.pins;
+      call.nested = std::exchange(worker.interruptible, true);
       fiber.rt->interrupts().add(call);
     }
     ~Region() {
@@ -39,11 +42,12 @@ void run_interruptible(void (*f)(void*), void* argument) {
       const int kept = *error_number;
       fiber.rt->interrupts().remove(call);
       *error_number = kept;
+      worker.interruptible = call.nested;
       --fiber.pins;
     }
     Region(const Region&) = delete;
     Region& operator=(const Region&) = delete;
-  } region(*self);
+  } region(*self, *current_worker());
   const std::stop_callback on_stop(stop_token(*self), StopCall{self->rt, &region.call});
   f(argument);
 }

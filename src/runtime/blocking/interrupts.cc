@@ -57,13 +57,14 @@ void Interrupts::add(Interruptible& call) noexcept {
 
 void Interrupts::remove(Interruptible& call) noexcept {
   const sigset_t ours = only_ours();
-  pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+  if (!call.nested) pthread_sigmask(SIG_BLOCK, &ours, nullptr);
   {
     std::lock_guard lock(lock_);
     *call.link = call.next;
     if (call.next != nullptr) call.next->link = call.link;
     if (call.stopped) stopped_.fetch_sub(1, std::memory_order_relaxed);
   }
+  if (call.nested) return;
   constexpr timespec kNoTime{};
   while (sigtimedwait(&ours, nullptr, &kNoTime) > 0) {
   }
@@ -73,7 +74,7 @@ void Interrupts::stop(Interruptible& call) noexcept {
   std::lock_guard lock(lock_);
   if (call.stopped) return;
   call.stopped = true;
-  stopped_.fetch_add(1, std::memory_order_relaxed);
+  stopped_.fetch_add(1, std::memory_order_seq_cst);  // pairs with any()
   send(call.thread);
 }
 

@@ -8,7 +8,7 @@
 // The signal is of the real-time range, the first whose disposition nobody has changed. Outside
 // interruptible() it is blocked on the thread. At the end the thread blocks it again, takes itself
 // off the list, under the lock under which signals are sent, and takes back what is pending:
-// nothing arrives later, in somebody else's call.
+// nothing arrives later, in somebody else's call. Of nested calls the outermost does that.
 #ifndef UMCG_RUNTIME_BLOCKING_INTERRUPTS_H_
 #define UMCG_RUNTIME_BLOCKING_INTERRUPTS_H_
 
@@ -22,6 +22,7 @@ namespace umcg::inline v0::internal {
 // One call of interruptible(). On its stack.
 struct Interruptible {
   pid_t thread = 0;
+  bool nested = false;   // in another call on the same thread, whose end is the end
   bool stopped = false;  // under the list's lock, like the links
   Interruptible* next = nullptr;
   Interruptible** link = nullptr;
@@ -37,6 +38,8 @@ class Interrupts {
 
   // The monitor: sends it again. True if there is anything to send again.
   bool repeat() noexcept;
+  // Its last look before a sleep; seq_cst, as is stop()'s count.
+  bool any() const noexcept { return stopped_.load(std::memory_order_seq_cst) != 0; }
 
  private:
   std::mutex lock_;

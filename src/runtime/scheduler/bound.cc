@@ -33,12 +33,10 @@ void take_turn(Worker& w) noexcept {
   }
 }
 
-// The server must go, since its fiber waits here with the thread.
-void give_server_up(Worker& w) noexcept {
-  while (w.server != nullptr && !hand_over_now(w)) {
-    constexpr timespec kNap{0, 1'000'000};
-    ::nanosleep(&kNap, nullptr);
-  }
+// Until there may be a worker to take the server.
+void nap() noexcept {
+  constexpr timespec kNap{0, 1'000'000};
+  ::nanosleep(&kNap, nullptr);
 }
 
 }  // namespace
@@ -79,7 +77,14 @@ void park_bound(Worker& w, FiberCore& f, Waiter& waiter) noexcept {
     waiter.note_claimed_open();
     return;
   }
-  give_server_up(w);
+  // The server must go, since its fiber waits here with the thread.
+  while (w.server != nullptr && !hand_over_now(w)) {
+    if (waiter.is_claimed()) {
+      waiter.note_claimed_open();
+      return;
+    }
+    nap();
+  }
   f.state.store(FiberState::kParked, std::memory_order_relaxed);
   if (waiter.settle_parked()) {
     take_turn(w);
@@ -101,7 +106,7 @@ void yield_bound(Worker& w, FiberCore& f) noexcept {
   const bool others = w.rt->has_queued_work();
   leave(w);
   if (!others) return;
-  give_server_up(w);
+  while (w.server != nullptr && !hand_over_now(w)) nap();
   wait_for_turn(w, f);
   leave(w);
 }

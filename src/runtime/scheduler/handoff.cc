@@ -34,6 +34,8 @@ void chaos_at_leave(Worker& w) noexcept {
 
 void lose_server(Worker& w) noexcept {
   end_hog(w);
+  // Of the fiber that it was meant for: it runs without a server already, or elsewhere.
+  w.at_leave &= static_cast<std::uint8_t>(~kDetachAtLeave);
   w.server = nullptr;
   w.word = &RuntimeCore::no_server_word();
   w.in_rt.store(0, std::memory_order_relaxed);
@@ -132,14 +134,14 @@ bool take_from_running(Worker& next, Server& server) noexcept {
   std::uint64_t word = server.word->load(std::memory_order_acquire);
   if (word == 0 || (word & kWordFlags) != 0) return false;
   Worker& owner = server.rt->workers().at(worker_of(word));
-  owner.hog_of.store(&server, std::memory_order_release);
-  server.hogs.fetch_add(1, std::memory_order_seq_cst);
+  if (!begin_hog(owner, server)) return false;
   std::uint64_t proposed = proposal(word, next);
   if (server.word->compare_exchange_strong(word, proposed, std::memory_order_seq_cst)) {
     shim::process_barrier();
     const bool outside = owner.in_rt.load(std::memory_order_seq_cst) == 0;
-    if (server.word->compare_exchange_strong(proposed, outside ? word_of(next) : word,
-                                             std::memory_order_acq_rel) &&
+    // Still proposed: nobody may claim it from `next`, who sleeps, before assign().
+    const std::uint64_t verdict = outside ? proposal(word_of(next), next) : word;
+    if (server.word->compare_exchange_strong(proposed, verdict, std::memory_order_acq_rel) &&
         outside) {
       count_anywhere(server.rt->shared_counters().handoffs_hog);
       return true;

@@ -33,9 +33,10 @@ bool hand_over_now(Worker& w) noexcept;
 // By an idle worker. True: it holds the server, but has not attached to it yet.
 bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept;
 
-// By the monitor, for an idle worker of which it disposes, and to which it then assigns the server.
-// Takes the server of a worker that runs user code, with a barrier on all threads in place of the
-// look at clocks. False, with nothing changed, if that one was inside the runtime.
+// By the monitor, for an idle worker of which it disposes. Takes the server of a worker that runs
+// user code, with a barrier on all threads in place of the look at clocks. True: the server is the
+// caller's until it assigns it to that worker. False, with nothing changed, if the other one was
+// inside the runtime.
 bool take_from_running(Worker& next, Server& server) noexcept;
 
 }  // namespace umcg::inline v0::internal

@@ -14,6 +14,15 @@
 #include "runtime/scheduler/server_word.h"
 
 namespace umcg::inline v0::internal {
+namespace {
+
+void count_off(Server& s) noexcept {
+  s.hogs.fetch_sub(1, std::memory_order_seq_cst);
+  // Its holder may sleep although new fibers are queued.
+  if (s.rt->has_queued_work()) wake_server(s);
+}
+
+}  // namespace
 
 Hogs::Hogs(RuntimeCore& rt)
     : rt_(rt),
@@ -30,10 +39,11 @@ void Hogs::note_turn(Server& s, std::int64_t now) noexcept {
 }
 
 bool Hogs::serve(Server& s, std::int64_t now) noexcept {
-  // Anybody idle takes what waits here.
-  if (!possible_ || rt_.idle().any()) return false;
+  if (!possible_) return false;
   const std::int64_t length = now - turns_[s.index].since;
   const bool urgent_wait = !s.ready.looks_empty() || rt_.inject_queue().urgent_size() != 0;
+  // Anybody idle takes what waits here, but one beside a hog takes no new fibers.
+  if (urgent_wait ? rt_.idle().any() : has_sleeper_below(rt_, 1)) return false;
   const bool urgent = urgent_wait && length >= kUrgent && s.hogs.load() < kMost;
   const bool overdue = length >= kPatience && s.hogs.load() == 0;
   if (urgent || overdue) detach(s, overdue ? now : now + kPatience);
@@ -50,7 +60,8 @@ void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
   }
   s.next_fresh_at = next_fresh_at;
   s.short_slices = true;
-  prefer_short_slices(next->subject.tid);
+  // One that has only just been made has no tid yet, and no short slices then.
+  if (next->watchable.load(std::memory_order_acquire)) prefer_short_slices(next->subject.tid);
   WorkerPool::assign(*next, s);
 }
 
@@ -72,18 +83,30 @@ void detach_self(Worker& w) noexcept {
   s.next_fresh_at = now + Hogs::kPatience;
   s.short_slices = true;
   if (!give_server_away(w)) return;
-  s.hogs.fetch_add(1, std::memory_order_seq_cst);
-  w.hog_of.store(&s, std::memory_order_release);
+  (void)begin_hog(w, s);  // false: the monitor was about to, and takes its mark back itself
   count_anywhere(w.rt->shared_counters().handoffs_hog);
+}
+
+bool begin_hog(Worker& w, Server& s) noexcept {
+  s.hogs.fetch_add(1, std::memory_order_seq_cst);
+  Server* none = nullptr;
+  if (w.hog_of.compare_exchange_strong(none, &s, std::memory_order_acq_rel)) return true;
+  count_off(s);
+  return false;
 }
 
 void end_hog(Worker& w) noexcept {
   Server* const s = w.hog_of.exchange(nullptr, std::memory_order_acq_rel);
   if (s == nullptr) return;
-  s->hogs.fetch_sub(1, std::memory_order_seq_cst);
   if (current_worker() == &w && w.current.get() != nullptr) w.current.get()->patient = true;
-  // Its holder may sleep although new fibers are queued.
-  if (s->rt->has_queued_work()) wake_server(*s);
+  count_off(*s);
+}
+
+bool has_sleeper_below(RuntimeCore& rt, std::uint32_t hogs) noexcept {
+  const IdleSet& idle = rt.idle();
+  return idle.any() && std::any_of(rt.servers().begin(), rt.servers().end(), [&](const Server& s) {
+           return idle.is_idle(s.index) && s.hogs.load(std::memory_order_seq_cst) < hogs;
+         });
 }
 
 }  // namespace umcg::inline v0::internal

@@ -21,9 +21,10 @@
 // still finds a holder at rest.
 //
 // Who writes Server::hogs: the monitor adds one before it claims, and marks the worker (Worker::
-// hog_of) with the server; a worker that detaches itself does so when it has. Whoever takes the
-// mark back by exchange takes the one off: the monitor when the claim fails or the hog blocks, the
-// worker when it notices. So none is counted twice.
+// hog_of) with the server, by CAS; a worker that detaches itself does so when it has. Whoever finds
+// another's mark there does not count. Whoever takes the mark back by exchange takes the one off:
+// the monitor when the claim fails or the hog blocks, the worker when it notices. So none is
+// counted twice, and none for ever.
 //
 // Rejected: a signal that switches the hog off its stack (it may hold a lock of malloc's, and
 // changes thread in the middle of anything: thread identity, docs/thread-identity.md); letting each
@@ -72,10 +73,16 @@ class Hogs {
   std::unique_ptr<Turn[]> turns_;
 };
 
+// Whether a server sleeps that has fewer hogs than that: 1, it begins new fibers as ever; kMost,
+// one now and then.
+bool has_sleeper_below(RuntimeCore& rt, std::uint32_t hogs) noexcept;
+
 // By leave(), for a fiber begun beside a hog: runs it detached from the start, so that the server's
 // holder stays at rest for whatever is woken. Stays as it is if there is no idle worker.
 void detach_self(Worker& worker) noexcept;
 
+// Counts the worker among the server's hogs. False if it is marked already.
+bool begin_hog(Worker& worker, Server& server) noexcept;
 // Whoever finds that a worker hogs no more: itself, when it has noticed that its server is gone.
 void end_hog(Worker& worker) noexcept;
 

@@ -91,13 +91,36 @@ void leave_search(RuntimeCore& rt) noexcept {
   if (rt.idle().end_search() && rt.has_queued_work()) wake_for_work(rt);
 }
 
+// Rather a server that begins new fibers: one beside hogs might go back to sleep.
+int take_sleeper(RuntimeCore& rt) noexcept {
+  for (const std::uint32_t limit : {1U, Hogs::kMost}) {
+    for (const Server& s : rt.servers()) {
+      if (rt.idle().is_idle(s.index) && s.hogs.load(std::memory_order_relaxed) < limit &&
+          rt.idle().withdraw(s.index)) {
+        return static_cast<int>(s.index);
+      }
+    }
+  }
+  return rt.idle().take_one();
+}
+
+// A server beside hogs goes to sleep and leaves new fibers queued, for which it may have been woken
+// in the stead of one with fewer. Only those are told, so that no two wake each other in turn.
+void pass_on(const Server& s) noexcept {
+  const std::uint32_t hogs = s.hogs.load(std::memory_order_seq_cst);
+  if (hogs != 0 && s.rt->has_queued_work() &&
+      has_sleeper_below(*s.rt, hogs < Hogs::kMost ? 1 : Hogs::kMost)) {
+    wake_for_work(*s.rt);
+  }
+}
+
 }  // namespace
 
 void wake_for_work(RuntimeCore& rt) noexcept {
   rt.monitor().wake_if_asleep();
   IdleSet& idle = rt.idle();
   while (idle.any() && idle.begin_search_if_none()) {
-    if (const int n = idle.take_one(); n >= 0) {
+    if (const int n = take_sleeper(rt); n >= 0) {
       Server& s = rt.servers()[static_cast<std::size_t>(n)];
       count_anywhere(rt.shared_counters().server_wakes);
       // A sleeping server stays with its worker: that one is inside the runtime.
@@ -112,8 +135,13 @@ void wake_for_work(RuntimeCore& rt) noexcept {
 
 void wake_server(Server& s) noexcept {
   IdleSet& idle = s.rt->idle();
-  if (!idle.withdraw(s.index)) return;
+  if (!idle.is_idle(s.index)) return;
+  // First counted, then woken: it counts itself out as soon as it finds something.
   idle.begin_search();
+  if (!idle.withdraw(s.index)) {
+    leave_search(*s.rt);
+    return;
+  }
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
   (void)shim::wake(*s.rt->workers().at(worker_of(word)).task);
 }
@@ -145,6 +173,7 @@ FiberCore* find_work(Worker& w) noexcept {
       if (rt.idle().withdraw(s.index)) rt.idle().begin_search();
       searching = true;
     } else {
+      pass_on(s);
       searching = sleep(w, s);
     }
     if (rt.workers().stopping()) {

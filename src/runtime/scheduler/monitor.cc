@@ -126,7 +126,8 @@ void Monitor::sleep_deep() noexcept {
   asleep.store(true, std::memory_order_seq_cst);
   const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
   const std::int64_t until = due == kNeverNs ? kNeverNs : due + kGrace;
-  if (!rt_.has_queued_work() && !stopping_.load(std::memory_order_seq_cst)) {
+  if (!rt_.has_queued_work() && !rt_.interrupts().any() &&
+      !stopping_.load(std::memory_order_seq_cst)) {
     while (asleep.load(std::memory_order_seq_cst) && !stopping_.load(std::memory_order_seq_cst)) {
       if (shim::wait(*task_, until) != 0) break;
     }
@@ -189,7 +190,7 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
     bound_.note_refusal();
     return Found::kNothing;
   }
-  WorkerPool::ask_to_claim(*claimer, s, seen.since);
+  WorkerPool::ask_to_claim(*claimer, s, seen.word != 0 ? seen.since : now);
   return Found::kBlocked;
 }
 

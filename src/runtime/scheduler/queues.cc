@@ -108,7 +108,10 @@ void notify_work(Server& s) noexcept {
 }  // namespace
 
 void ensure_watched(Server& s) noexcept {
-  if (s.rt->idle().unwatched().test(s.index) && !s.looks_empty()) s.rt->standby_of(s)->arm();
+  if (s.rt->idle().unwatched().test(s.index) &&
+      (!s.looks_empty() || s.rt->inject_queue().size() != 0)) {
+    s.rt->standby_of(s)->arm();
+  }
 }
 
 FiberCore* pick_next(Server& s, Picking picking) noexcept {

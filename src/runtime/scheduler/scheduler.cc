@@ -153,6 +153,7 @@ void yield_current() {
   f.patient = s.long_turn.load(std::memory_order_relaxed) == s.tick.load(std::memory_order_relaxed);
   FiberCore* const next = pick_next(s, Picking::kYield);
   if (next == nullptr) {
+    f.patient = false;
     leave(w);
     return;
   }

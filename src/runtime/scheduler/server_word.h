@@ -6,7 +6,7 @@
 // server's queues. So each way into the runtime is Enter and each way out is Leave:
 //
 //   Enter   in_rt = 1 (plain store); compiler barrier; load the word: still ours?
-//   Leave   in_rt = 0 (plain store)
+//   Leave   in_rt = 0 (a release store, which is a plain one on x86)
 //   Claim   c1 = the worker's CPU clock; does it look blocked?  CAS word: owned -> proposed;
 //           seq_cst fence; c2 = the clock;  c1 == c2 and in_rt == 0 ? CAS proposed -> mine
 //                                                                    : CAS proposed -> owned
@@ -29,6 +29,14 @@
 // The second race: a claimer that is late. Its look was good, then the owner came back and settled,
 // then another claimer proposed. The late one must not take that proposal for its own and commit on
 // it, so a proposal names its claimer. (Without the name the stress test hung within minutes.)
+//
+// Without clocks. The monitor takes the server of a worker that runs (take_from_running), with a
+// barrier on all threads, membarrier(2), between the proposal and the look at in_rt. Before the
+// barrier the worker stored in_rt = 1: the monitor reads 1. Or it stores and loads after it: it
+// reads the proposal. A worker that was inside at the barrier may have left when in_rt is looked
+// at; what it wrote is seen because Leave is a release. The committed word still says "proposed",
+// by the new owner, who does not know of it yet and sleeps: nobody may claim it from him before
+// assign() has made it his.
 //
 // Rejected: a read-modify-write in Enter (4 ns twice per operation); "same CPU, so it cannot run"
 // (wrong under affinity changes and hotplug); state 'S' in /proc (also read of a thread at 99 %
@@ -90,7 +98,8 @@ inline void leave(Worker& w) noexcept {
   w.in_rt.exchange(0, std::memory_order_seq_cst);
 #else
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  w.in_rt.store(0, std::memory_order_relaxed);
+  // Release: see "Without clocks". Plain on x86.
+  w.in_rt.store(0, std::memory_order_release);
 #endif
 }
 

@@ -67,7 +67,7 @@ bool Standby::start(RuntimeCore& rt, Server& server, int cpu) {
 }
 
 void Standby::stop() noexcept {
-  if (rt_ == nullptr) return;
+  if (task_ == nullptr) return;  // never started
   stopping_.store(true, std::memory_order_seq_cst);
   (void)shim::wake(*task_);
 }
@@ -89,6 +89,7 @@ void Standby::run() noexcept {
     switch (saw) {
       case Saw::kNothing:
         if (quiet_since == 0) quiet_since = now;
+        first_seen_ = now;
         if (now - quiet_since >= kGrace) {
           sleep_until_armed();
           quiet_since = 0;
@@ -134,6 +135,7 @@ Standby::Saw Standby::look() noexcept {
   if (word != word_) {
     word_ = word;
     seen_ = 0;
+    first_seen_ = now_ns();
     asked_at_ = 0;
   }
   const bool first = seen_ == 0;

@@ -59,7 +59,8 @@ struct alignas(64) Worker {
   int* error_number = nullptr;
   ExceptionState* exceptions = nullptr;
   int pinned_cpu = -1;
-  int policy = 0;  // of scheduling, as the thread began
+  int policy = 0;              // of scheduling, as the thread began
+  bool interruptible = false;  // inside interruptible()
 
   // Written by the creator, before others can find the worker.
   std::uint32_t index = 0;

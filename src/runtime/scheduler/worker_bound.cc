@@ -10,11 +10,14 @@ namespace umcg::inline v0::internal {
 
 void WorkerBound::serve(std::int64_t now) noexcept {
   const std::int64_t since_last = now - std::exchange(last_look_, now);
+  const bool refused_before = std::exchange(refused_before_, refused_);
   if (!std::exchange(refused_, false)) {
     stuck_since_ = now;
     return;
   }
-  count_anywhere(rt_.shared_counters().at_bound_ns, static_cast<std::uint64_t>(since_last));
+  if (refused_before) {
+    count_anywhere(rt_.shared_counters().at_bound_ns, static_cast<std::uint64_t>(since_last));
+  }
   const std::uint64_t picked = fibers_picked();
   if (picked != std::exchange(picked_, picked)) {
     stuck_since_ = now;

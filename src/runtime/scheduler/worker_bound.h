@@ -33,6 +33,7 @@ class WorkerBound {
 
   RuntimeCore& rt_;
   bool refused_ = false;
+  bool refused_before_ = false;  // at the look before
   bool reported_ = false;
   bool system_reported_ = false;
   std::uint64_t picked_ = 0;

@@ -37,10 +37,10 @@ WorkerPool::~WorkerPool() {
   }
 }
 
-Worker* WorkerPool::create() noexcept {
+Worker* WorkerPool::create_within(std::uint32_t limit) noexcept {
   std::lock_guard lock(create_);
   const auto index = static_cast<std::uint32_t>(count());
-  if (at_bound() || index >= most_ || stopping()) return nullptr;
+  if (index >= limit || index >= most_ || stopping()) return nullptr;
   std::unique_ptr<Worker> w(new (std::nothrow) Worker);
   if (w == nullptr) return nullptr;
   w->task = shim::acquire_task();
@@ -83,14 +83,19 @@ Worker* WorkerPool::take_idle() noexcept {
   return w;
 }
 
+bool WorkerPool::give_spare(Server& s, Worker& worker) noexcept {
+  Worker* none = nullptr;
+  if (s.spare.load(std::memory_order_relaxed) != nullptr ||
+      !s.spare.compare_exchange_strong(none, &worker, std::memory_order_seq_cst)) {
+    return false;
+  }
+  if (Standby* standby = rt_.standby_of(s)) standby->spare_came();
+  return true;
+}
+
 void WorkerPool::put_back(Worker& worker) noexcept {
   for (Server& s : rt_.servers()) {
-    Worker* none = nullptr;
-    if (s.spare.load(std::memory_order_relaxed) == nullptr &&
-        s.spare.compare_exchange_strong(none, &worker, std::memory_order_seq_cst)) {
-      if (Standby* standby = rt_.standby_of(s)) standby->spare_came();
-      return;
-    }
+    if (give_spare(s, worker)) return;
   }
   std::lock_guard lock(lock_);
   worker.next_idle = idle_;
@@ -101,13 +106,14 @@ void WorkerPool::replenish(Server& server) noexcept {
   if (server.spare.load(std::memory_order_relaxed) != nullptr) return;
   Worker* w = take_idle();
   if (w == nullptr) w = create();
-  if (w != nullptr) put_back(*w);
+  if (w != nullptr && !give_spare(server, *w)) put_back(*w);
 }
 
 Worker* WorkerPool::take_for_bound() noexcept {
   bound_.fetch_add(1, std::memory_order_relaxed);
   Worker* w = take_idle();
-  if (w == nullptr) w = create();
+  // Not within the bound: those made for earlier bound fibers may have filled it.
+  if (w == nullptr) w = create_within(most_);
   if (w == nullptr) end_bound();
   return w;
 }

@@ -32,7 +32,7 @@ class WorkerPool {
 
   // Starts a thread that waits for orders. Null if the bound or the system refuses. Blocks: outside
   // the runtime's no-blocking sections only.
-  Worker* create() noexcept;
+  Worker* create() noexcept { return create_within(bound_.load(std::memory_order_relaxed)); }
   // Allows one worker more, if none is to be had within the bound. False if there are as many as
   // there can ever be.
   bool raise_bound() noexcept;
@@ -75,7 +75,10 @@ class WorkerPool {
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
 
  private:
+  Worker* create_within(std::uint32_t limit) noexcept;
   Worker* take_idle() noexcept;
+  // False if it has one.
+  bool give_spare(Server& server, Worker& worker) noexcept;
 
   RuntimeCore& rt_;
   const std::uint32_t most_;  // for which there are slots

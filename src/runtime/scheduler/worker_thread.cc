@@ -19,6 +19,9 @@
 namespace umcg::inline v0::internal {
 namespace {
 
+// Without the flag that short slices have left behind (slice.h).
+int policy_now() noexcept { return sched_getscheduler(0) & ~SCHED_RESET_ON_FORK; }
+
 void set_up(Worker& w) noexcept {
   pthread_sigmask(SIG_SETMASK, &w.rt->workers().signal_mask(), nullptr);
   set_current_worker(&w);
@@ -33,7 +36,7 @@ void set_up(Worker& w) noexcept {
   if (w.rt->oracle().attach(w.subject)) {
     w.watchable.store(true, std::memory_order_release);
   }
-  w.policy = sched_getscheduler(0);
+  w.policy = policy_now();
   const std::string name = w.rt->options().name.substr(0, 10) + "/" + std::to_string(w.index);
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
 }
@@ -50,7 +53,7 @@ void tie_to_cpu(Worker& w, int cpu) noexcept {
 // documented (docs/thread-identity.md).
 void clean_up_after_users(Worker& w) noexcept {
   pthread_sigmask(SIG_SETMASK, &w.rt->workers().signal_mask(), nullptr);
-  if (sched_getscheduler(0) != w.policy) {
+  if (policy_now() != w.policy) {
     const sched_param none{};
     (void)sched_setscheduler(0, w.policy, &none);
   }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fibers that compute on and on, fewer than are allowed to run detached: what is queued behind them
+// and beside them still begins, whichever server it stands at and whichever is woken for it.
+#include <gtest/gtest.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "support/handoff_modes.h"
+#include "umcg/runtime.h"
+
+namespace {
+
+class Hogs : public umcg_test::HandoffTest {
+ protected:
+  void SetUp() override {
+    HandoffTest::SetUp();
+    if (::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0) {
+      GTEST_SKIP() << "no membarrier(2) here";
+    }
+  }
+};
+UMCG_INSTANTIATE_HANDOFFS(Hogs);
+
+constexpr int kHogs = 3;  // of two servers, each of which has room for two
+
+TEST_P(Hogs, NewFibersFromOutsideBegin) {
+  umcg::Runtime rt({.servers = 2});
+  std::atomic<bool> enough{false};
+  std::vector<umcg::Fiber<>> hogs;
+  const auto compute = [&] {
+    while (!enough) asm volatile("");
+  };
+  for (int i = 0; i < kHogs; ++i) hogs.push_back(rt.spawn(compute));
+  for (int i = 0; i < 8; ++i) rt.spawn([] {}).join();
+  enough = true;
+}
+
+TEST_P(Hogs, NewFibersOfAHogBegin) {
+  umcg::Runtime rt({.servers = 2});
+  std::atomic<bool> enough{false};
+  std::atomic<int> begun{0};
+  std::vector<umcg::Fiber<>> hogs;
+  for (int i = 0; i < kHogs; ++i) {
+    hogs.push_back(rt.spawn([&] {
+      for (int k = 0; k < 2; ++k) umcg::post([&] { ++begun; });
+      while (!enough) asm volatile("");
+    }));
+  }
+  while (begun < 2 * kHogs) std::this_thread::yield();
+  enough = true;
+}
+
+}  // namespace
