@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "common/harness.h"
-#include "common/peers.h"
+#include "common/sync_objects.h"
 #include "umcg/future.h"
 #include "umcg/scope.h"
 
@@ -157,10 +157,9 @@ struct RegisterFutures {
   template <class Impl>
   void operator()(int servers) {
     if constexpr (requires { typename FuturesOf<Impl>::Promise; }) {
-      const bool slow =
-          std::is_same_v<Impl, StdThreads> || (servers > 1 && !std::is_same_v<Impl, Umcg>);
-      const int rounds = full_or_smoke(slow ? 1'000 : 10'000, 100);
-      const int hundreds = full_or_smoke(slow ? 20 : 100, 2);
+      const Rounds n = rounds_on<Impl>(servers);
+      const int rounds = n.pair;
+      const int hundreds = n.crowd / 5;
       if (servers == 1) {
         const int count = full_or_smoke(50'000, 1'000);
         add_quick<Impl>("future/alone", 1, count, [=](Impl&) { return keep_alone<Impl>(count); });
