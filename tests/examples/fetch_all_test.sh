@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# fetch_all_test.sh PATH_TO_FETCH_ALL: from the example http_server, in every mode of hand-off.
+set -u
+export LC_ALL=C no_proxy='*'
+
+program=$(realpath "${1:?usage: fetch_all_test.sh PATH_TO_FETCH_ALL}")
+server=$(dirname "$program")/http_server
+[[ -x $server ]] || {
+  echo 'skipped: the example http_server is not built'
+  exit 77
+}
+scratch=$(mktemp -d)
+pid=
+trap '[[ -z $pid ]] || kill -9 $pid 2>/dev/null; rm -rf "$scratch"' EXIT
+failures=0
+
+# check NAME WANTED_STATUS WANTED_REGEX COMMAND...: the output has a line that matches.
+check() {
+  local name=$1 status=$2 pattern=$3 got=0
+  shift 3
+  "$@" >"$scratch/text" 2>&1 || got=$?
+  if [[ $got == "$status" ]] && grep -qE -- "$pattern" "$scratch/text"; then
+    echo "ok: $name"
+  else
+    echo "FAIL: $name: exit status $got, not $status, or no line like '$pattern'"
+    head -c 2000 "$scratch/text" | sed 's/^/    /'
+    failures=$((failures + 1))
+  fi
+}
+
+mkfifo "$scratch/out"
+"$server" "$scratch/db" >"$scratch/out" &
+pid=$!
+exec 3<"$scratch/out"
+read -r line <&3
+port=${line##*:}
+check 'a row to fetch' 0 '^written$' curl -sS -d 0123456789 "http://127.0.0.1:$port/rows/1"
+
+for mode in auto monitor chaos off; do
+  check "handoff $mode" 0 '^64 of 64 transfers, 704 bytes$' \
+    env UMCG_HANDOFF=$mode "$program" localhost "$port" /rows/1
+done
+check 'no such row' 1 '^fetch_all: .*HTTP response code said error' \
+  "$program" --transfers=2 127.0.0.1 "$port" /rows/2
+check 'no such host' 1 '^fetch_all: nowhere.invalid: ' \
+  "$program" --transfers=2 nowhere.invalid "$port" /rows/1
+check 'no path' 2 '^usage: ' "$program" localhost "$port"
+kill -TERM $pid
+wait $pid
+pid=
+check 'no server' 1 '^0 of 3 transfers, 0 bytes$' \
+  "$program" --transfers=3 127.0.0.1 "$port" /rows/1
+
+((failures == 0)) && echo 'all passed'
+exit $((failures > 0))
