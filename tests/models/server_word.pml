@@ -6,21 +6,24 @@
  * A holder, kRounds times over all workers, calls into the runtime (enter, touch, leave), gives the
  * server away inside it, or does so around blocking() (begin_blocking, end_blocking). An idle worker
  * is asked to claim, kClaims times over all, whatever the holder does: oracles may lie. One that
- * finds its server gone at Enter goes back to the pool, and may be assigned the server again.
+ * finds its server gone at Enter goes back to the pool, and may be assigned the server again. The
+ * monitor, kTakes times over all, takes the server for an idle worker with a barrier on all threads
+ * (take_from_running), whatever the holder does, and assigns it.
  *
  * What the hardware does:
  *  - each worker has a store buffer for in_rt, in order, and one for what it writes to the server's
  *    data. They are emptied any time later and in no order between the two, as on arm64; x86 does
  *    less. A release (CAS or store) and a context switch empty both. Loads and CASes are single
- *    steps. A CAS that is not a release empties nothing.
+ *    steps. A CAS that is not a release empties nothing. Leave is a release store: when it leaves
+ *    the buffer, what was written to the data before has.
+ *  - the barrier on all threads empties both of each worker, one worker after the other.
  *  - the kernel takes a worker off the CPU kSwitches times in all, anywhere, and puts it back any time
  *    later. Off the CPU it takes no step.
  *  - c1 == c2: the owner was off the CPU from the first look at the clock to the second.
  *
- * What the order of the looks must be: in_rt between c1 and c2, and c2 after the proposal. Then the
- * owner was off the CPU, outside, at a moment after the proposal. c1 may come after it as well.
- * in_rt must not be looked at after c2: the owner, which was inside and off the CPU, could be back by
- * then and on its way out, with in_rt == 0 ahead of what it wrote to the data (on arm64).
+ * What the order of the looks must be: in_rt after c1, and c2 after the proposal. Then the owner was
+ * off the CPU at a moment after the proposal, and was outside then, or has left since. c1 may come
+ * after the proposal as well.
  *
  * Steps are named as in server_word.h, handoff.cc and blocking.cc. A proposal names who makes it:
  * with two claimers, one may decide, be delayed, and find the other's proposal where its own was.
@@ -36,7 +39,6 @@
  * MUTANT NO_IN_RT               commit whatever in_rt says
  * MUTANT IN_RT_BEFORE_CLOCK     look at in_rt before c1
  * MUTANT CLOCKS_BEFORE_CAS      c1 and c2 before the proposal
- * MUTANT IN_RT_AFTER_CLOCK      look at in_rt after c2, when the owner may be at work again
  * MUTANT CHECK_THEN_TAKE        no proposal: look, then one CAS owned -> mine
  * MUTANT ANONYMOUS_PROPOSAL     a proposal does not tell who made it
  * MUTANT COMMIT_BY_STORE        commit without comparing
@@ -48,12 +50,20 @@
  * MUTANT OFFER_IS_NO_RELEASE    an offer does not publish what was written before
  * MUTANT SWITCH_OUT_NO_BARRIER  a context switch does not empty the store buffers
  * MUTANT SWITCH_IN_NO_BARRIER   the clock may show late that the worker is on the CPU again
+ * MUTANT TAKE_NO_BARRIER        the monitor takes without the barrier
+ * MUTANT TAKE_LOOKS_EARLY       it looks at in_rt before the proposal
+ * MUTANT TAKE_BARRIER_LATE      it looks at in_rt before the barrier
+ * MUTANT TAKE_NO_IN_RT          it commits whatever in_rt says
+ * MUTANT TAKE_BY_STORE          it commits without comparing
+ * MUTANT TAKE_COMMITS_TO_OWNED  the word is the next owner's before he is told: others may claim
+ * MUTANT LEAVE_IS_NO_RELEASE    Leave may be seen ahead of what was written before it
  */
 #define kWorkers 3
 #define kRounds 3
 #define kClaims 2
 #define kSwitches 1 /* 2: 14 million states, no errors */
 #define kGifts 1
+#define kTakes 1
 
 #define OWNED 0
 #define PROPOSED 1
@@ -66,11 +76,12 @@ byte holder, flag, proposer;
 byte in_rt[kWorkers]; /* memory */
 byte late[kWorkers];  /* stores to in_rt in the buffer, 0 to 2 */
 byte late_first[kWorkers], late_second[kWorkers];
-bool late_data[kWorkers]; /* stores to the server's data in the buffer */
+bool late_data[kWorkers]; /* stores to the server's data in the buffer, */
+bool left_data[kWorkers]; /* and those that precede a Leave in the buffer */
 
 bool on_cpu[kWorkers];
 bool shown[kWorkers]; /* what a reader of the clock knows of on_cpu */
-byte switches, claims, gifts, rounds;
+byte switches, claims, gifts, rounds, takes;
 
 bool idle[kWorkers];     /* in the pool */
 bool assigned[kWorkers]; /* Worker::assigned */
@@ -82,6 +93,9 @@ bool inside[kWorkers]; /* ghost */
 inline flush_one(w) {
   if
   :: late[w] > 0 ->
+#ifndef LEAVE_IS_NO_RELEASE
+     left_data[w] = left_data[w] && late_first[w] != 0;
+#endif
      in_rt[w] = late_first[w];
      late_first[w] = late_second[w];
      late_second[w] = 0;
@@ -93,7 +107,8 @@ inline flush(w) {
   flush_one(w);
   flush_one(w);
   late_first[w] = 0;
-  late_data[w] = false
+  late_data[w] = false;
+  left_data[w] = false
 }
 inline store_in_rt(w, value) {
   if
@@ -168,7 +183,7 @@ inline touch() {
   atomic { /* begin */
     on_cpu[me];
     for (i : 0 .. kWorkers - 1) {
-      assert(i == me || (!inside[i] && !late_data[i]))
+      assert(i == me || (!inside[i] && !late_data[i] && !left_data[i]))
     };
     i = 0;
     inside[me] = true
@@ -183,7 +198,12 @@ inline touch() {
 }
 
 inline leave() {
-  atomic { on_cpu[me] -> store_in_rt(me, 0) }
+  atomic {
+    on_cpu[me];
+    store_in_rt(me, 0);
+    left_data[me] = left_data[me] || late_data[me];
+    late_data[me] = false
+  }
 }
 
 /* give_server_away(): to any idle worker, if there is one. */
@@ -332,7 +352,7 @@ inline try_claim() {
 #endif
      if
      :: proposed ->
-#if !defined(IN_RT_BEFORE_CLOCK) && !defined(IN_RT_AFTER_CLOCK)
+#if !defined(IN_RT_BEFORE_CLOCK)
         atomic { on_cpu[me] -> outside = (in_rt[seen_holder] == 0) };
 #endif
 #if !defined(CLOCKS_BEFORE_CAS)
@@ -340,9 +360,6 @@ inline try_claim() {
 #endif
 #if defined(NO_CLOCK)
         stood_still = true;
-#endif
-#if defined(IN_RT_AFTER_CLOCK)
-        atomic { on_cpu[me] -> outside = (in_rt[seen_holder] == 0) };
 #endif
 #if defined(NO_IN_RT)
         outside = true;
@@ -409,6 +426,90 @@ end_idle:
   od
 }
 
+/* --- the monitor --- */
+
+inline process_barrier() {
+  for (i : 0 .. kWorkers - 1) { atomic { flush(i) } };
+  i = 0
+}
+
+/* Sets `taken` if `next` is to have the server. */
+inline take_from_running() {
+  atomic { /* load */
+    seen_holder = holder; seen_flag = flag
+  };
+  if
+  :: seen_flag == OWNED ->
+#ifdef TAKE_LOOKS_EARLY
+     outside = (in_rt[seen_holder] == 0);
+#endif
+     atomic { /* compare_exchange owned -> proposed */
+       if
+       :: word_is(seen_holder, OWNED, NOBODY) ->
+          set_word(seen_holder, PROPOSED, name_of(next)); proposed = true
+       :: else
+       fi
+     };
+     if
+     :: proposed ->
+#ifdef TAKE_BARRIER_LATE
+        outside = (in_rt[seen_holder] == 0);
+#endif
+#ifndef TAKE_NO_BARRIER
+        process_barrier();
+#endif
+#if !defined(TAKE_LOOKS_EARLY) && !defined(TAKE_BARRIER_LATE)
+        outside = (in_rt[seen_holder] == 0);
+#endif
+#ifdef TAKE_NO_IN_RT
+        outside = true;
+#endif
+        atomic { /* compare_exchange proposed -> proposed by and for next, or owned */
+          if
+#ifdef TAKE_BY_STORE
+          :: outside
+#else
+          :: outside && word_is(seen_holder, PROPOSED, name_of(next))
+#endif
+             -> taken = true;
+#ifdef TAKE_COMMITS_TO_OWNED
+             set_word(next, OWNED, NOBODY)
+#else
+             set_word(next, PROPOSED, name_of(next))
+#endif
+          :: !outside && word_is(seen_holder, PROPOSED, name_of(next)) ->
+             set_word(seen_holder, OWNED, NOBODY)
+          :: else
+          fi
+        }
+     :: else
+     fi
+  :: else
+  fi
+}
+
+proctype monitor() {
+  byte next, seen_holder, seen_flag, i;
+  bool proposed, outside, taken;
+end_monitor:
+  do
+  :: atomic { /* take_for */
+       takes > 0 && (idle[1] || idle[2]) ->
+       takes--;
+       next = (idle[1] -> 1 : 2);
+       idle[next] = false
+     };
+     take_from_running();
+     if
+     :: taken ->
+        atomic { set_word(next, OWNED, NOBODY) }; /* assign */
+        assigned[next] = true
+     :: else -> idle[next] = true /* put_back */
+     fi;
+     atomic { next = 0; seen_holder = 0; seen_flag = 0; proposed = false; outside = false; taken = false }
+  od
+}
+
 inline show_running(w) {
   shown[w] = true;
   for (c : 0 .. kWorkers - 1) {
@@ -446,6 +547,7 @@ end_machine:
 #endif
   :: atomic { late[w] > 0 -> flush_one(w) }
   :: atomic { late_data[w] -> late_data[w] = false }
+  :: atomic { left_data[w] -> left_data[w] = false }
   od
 }
 
@@ -453,10 +555,15 @@ init {
   byte i;
   atomic {
     proposer = NOBODY;
-    switches = kSwitches; claims = kClaims; gifts = kGifts; rounds = kRounds;
+    switches = kSwitches; rounds = kRounds;
+    if /* all at once would be too many states */
+    :: claims = kClaims; gifts = kGifts
+    :: claims = kClaims - 1; takes = kTakes
+    fi;
     for (i : 0 .. kWorkers - 1) { on_cpu[i] = true; shown[i] = true; looking_at[i] = NOBODY }
     for (i : 0 .. kWorkers - 1) { run worker(i) }
-    for (i : 0 .. kWorkers - 1) { run machine(i) }
+    for (i : 0 .. kWorkers - 1) { run machine(i) };
+    run monitor()
   };
   timeout; /* nothing can move any more */
   assert(flag != PROPOSED);
