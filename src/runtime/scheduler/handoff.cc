@@ -2,6 +2,7 @@
 #include "runtime/scheduler/handoff.h"
 
 #include "kernel_shim/process_barrier.h"
+#include "kernel_shim/run_state.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/report.h"
 #include "runtime/runtime_core.h"
@@ -10,6 +11,9 @@
 
 namespace umcg::inline v0::internal {
 namespace {
+
+// Off the CPU for so long, and no /proc to tell why: longer than the kernel lets a thread wait.
+constexpr std::int64_t kSurelyBlocked = 20'000'000;
 
 void note_detected(RuntimeCore& rt, std::int64_t seen_at, bool by_standby) noexcept {
   Counters& counters = rt.shared_counters();
@@ -93,6 +97,21 @@ void leave_slow(Worker& w) noexcept {
     if (w.server != nullptr) detach_self(w);  // else it was lost while a stack was fetched
   }
   if ((w.at_leave & kChaosAtLeave) != 0 && w.server != nullptr) chaos_at_leave(w);
+}
+
+// A worker that was preempted stands still like one that blocks, and on a crowded CPU often. To
+// take its server away would crowd the CPU more, without end.
+bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept {
+  switch (shim::run_state_of(w.subject.tid)) {
+    case shim::RunState::kSleeping:
+      return true;
+    case shim::RunState::kUnknown:
+      return stood_still >= kSurelyBlocked;
+    case shim::RunState::kRunnable:
+    case shim::RunState::kStopped:
+      return false;
+  }
+  return false;
 }
 
 bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept {

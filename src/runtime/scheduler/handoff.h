@@ -11,6 +11,8 @@
 #ifndef UMCG_RUNTIME_SCHEDULER_HANDOFF_H_
 #define UMCG_RUNTIME_SCHEDULER_HANDOFF_H_
 
+#include <cstdint>
+
 namespace umcg::inline v0::internal {
 
 struct Server;
@@ -29,6 +31,10 @@ void hand_over_for_pin(Worker& w) noexcept;
 // Outside the runtime. Makes a worker if none is idle, then gives the server away. False if the
 // bound or the system refuses; the worker keeps its server then.
 bool hand_over_now(Worker& w) noexcept;
+
+// By the monitor, of a worker whose CPU clock has stood still for so long: whether it is blocked in
+// the kernel, not only preempted. Without /proc that takes it some time to believe.
+bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept;
 
 // By an idle worker. True: it holds the server, but has not attached to it yet.
 bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept;

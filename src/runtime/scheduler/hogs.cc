@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "kernel_shim/process_barrier.h"
-#include "kernel_shim/run_state.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/slice.h"
 #include "runtime/context/thread_state.h"
@@ -69,10 +68,16 @@ void Hogs::review() noexcept {
   const auto has_hog = [](const Server& s) { return s.hogs.load(std::memory_order_relaxed) != 0; };
   if (std::none_of(rt_.servers().begin(), rt_.servers().end(), has_hog)) return;
   WorkerPool& pool = rt_.workers();
+  const std::int64_t now = now_ns();
   for (std::uint32_t i = 0; i < pool.count(); ++i) {
     Worker& w = pool.at(i);
     if (w.hog_of.load(std::memory_order_acquire) == nullptr) continue;
-    if (shim::run_state_of(w.subject.tid) == shim::RunState::kSleeping) end_hog(w);
+    const std::int64_t clock = clock_ns(w.cpu_clock);
+    if (w.hog_clock != clock) {
+      w.hog_clock = clock;
+      w.hog_still_since = now;
+    }
+    if (is_blocked(w, now - w.hog_still_since)) end_hog(w);
   }
 }
 

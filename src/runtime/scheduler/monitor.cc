@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <new>
 
-#include "kernel_shim/run_state.h"
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/service_thread.h"
 #include "runtime/base/slice.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/handoff.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/sync/wait_graph.h"
 
@@ -20,23 +20,6 @@ namespace {
 
 // How late a timer must be before the monitor fires it: its server may be just about to.
 constexpr std::int64_t kGrace = 200'000;
-// Off the CPU for so long, and no /proc to tell why: longer than the kernel lets a thread wait.
-constexpr std::int64_t kSurelyBlocked = 20'000'000;
-
-// A worker that was preempted stands still like one that blocks, and on a crowded CPU often. To
-// take its server away would crowd the CPU more, without end.
-bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept {
-  switch (shim::run_state_of(w.subject.tid)) {
-    case shim::RunState::kSleeping:
-      return true;
-    case shim::RunState::kUnknown:
-      return stood_still >= kSurelyBlocked;
-    case shim::RunState::kRunnable:
-    case shim::RunState::kStopped:
-      return false;
-  }
-  return false;
-}
 
 }  // namespace
 

@@ -83,6 +83,9 @@ struct alignas(64) Worker {
 
   // The server that was taken away while a fiber computed on and on: see hogs.h.
   std::atomic<Server*> hog_of{nullptr};
+  // The monitor's: the CPU clock of a hog, and since when it has stood still.
+  std::int64_t hog_clock = -1;
+  std::int64_t hog_still_since = 0;
 
   Worker* next_idle = nullptr;  // under the pool's lock
 };
