@@ -316,7 +316,7 @@ TEST_F(ChannelDeathTest, DestroyedWhileSomebodyWaits) {
       {
         umcg::Runtime rt({.servers = 1});
         auto channel = std::make_unique<umcg::Channel<int>>();
-        auto f = rt.spawn([&] { (void)channel->recv(); });
+        auto f = rt.spawn([c = channel.get()] { (void)c->recv(); });
         umcg::this_fiber::sleep_for(50ms);
         channel.reset();
         ::abort();
