@@ -46,6 +46,7 @@ struct Stats {
   std::uint64_t servers = 0;        // servers of the runtime
   std::uint64_t workers = 0;        // OS threads that are workers now
   std::uint64_t workers_peak = 0;   // most workers there ever were at once
+  std::uint64_t workers_idle = 0;   // workers that wait to take over a server
   std::uint64_t fibers_live = 0;    // started and not ended
   std::uint64_t stacks_mapped = 0;  // stacks that exist, in use or kept for use
   std::string stack_guard;  // how stacks are guarded: "guard_install", "mprotect" or "canary"

@@ -39,6 +39,7 @@ Stats RuntimeCore::stats() const {
   s.stack_trims += stacks_.trims();
   s.servers = server_count_;
   s.workers = s.workers_peak = workers_.count();
+  s.workers_idle = workers_.idle_count();
   s.fibers_live = live_fibers();
   s.stacks_mapped = stacks_.mapped();
   s.stack_guard = guard_kind_name(guard_kind());
@@ -58,10 +59,10 @@ std::string Stats::to_string() const {
   UMCG_COUNTERS(UMCG_LINE)
 #undef UMCG_LINE
   out << "servers " << servers << "\nworkers " << workers << "\nworkers_peak " << workers_peak
-      << "\nfibers_live " << fibers_live << "\nstacks_mapped " << stacks_mapped << "\nstack_guard "
-      << stack_guard << "\nhandoff " << handoff << "\noracle " << oracle
-      << "\nhandoff_latency_p50_ns " << handoff_latency.quantile(0.5) << "\nhandoff_latency_p99_ns "
-      << handoff_latency.quantile(0.99) << "\n";
+      << "\nworkers_idle " << workers_idle << "\nfibers_live " << fibers_live << "\nstacks_mapped "
+      << stacks_mapped << "\nstack_guard " << stack_guard << "\nhandoff " << handoff << "\noracle "
+      << oracle << "\nhandoff_latency_p50_ns " << handoff_latency.quantile(0.5)
+      << "\nhandoff_latency_p99_ns " << handoff_latency.quantile(0.99) << "\n";
   return out.str();
 }
 

@@ -66,7 +66,6 @@ void Monitor::run() noexcept {
       (void)shim::wait(*task_, now_ns() + kBetweenLooks);
       found = std::max(found, look_around());
     }
-    std::fill_n(seen_.get(), rt_.servers().size(), Seen());
     hogs_.review();
     const std::int64_t now = now_ns();
     bound_.serve(now);

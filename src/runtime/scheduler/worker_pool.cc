@@ -79,8 +79,17 @@ Worker* WorkerPool::take_for(Server& server) noexcept {
 Worker* WorkerPool::take_idle() noexcept {
   std::lock_guard lock(lock_);
   Worker* const w = idle_;
-  if (w != nullptr) idle_ = w->next_idle;
+  if (w != nullptr) {
+    idle_ = w->next_idle;
+    listed_.fetch_sub(1, std::memory_order_relaxed);
+  }
   return w;
+}
+
+std::uint64_t WorkerPool::idle_count() const noexcept {
+  std::uint64_t n = listed_.load(std::memory_order_relaxed);
+  for (const Server& s : rt_.servers()) n += s.spare.load(std::memory_order_relaxed) != nullptr;
+  return n;
 }
 
 bool WorkerPool::give_spare(Server& s, Worker& worker) noexcept {
@@ -100,6 +109,7 @@ void WorkerPool::put_back(Worker& worker) noexcept {
   std::lock_guard lock(lock_);
   worker.next_idle = idle_;
   idle_ = &worker;
+  listed_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void WorkerPool::replenish(Server& server) noexcept {

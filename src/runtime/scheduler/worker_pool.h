@@ -66,6 +66,8 @@ class WorkerPool {
   Worker& at(std::uint32_t index) const noexcept {
     return *slots_[index].load(std::memory_order_acquire);
   }
+  // Workers that wait for orders.
+  std::uint64_t idle_count() const noexcept;
   std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
   // Of the thread that made the runtime. The monitor makes workers too, and it blocks all signals.
   const sigset_t& signal_mask() const noexcept { return signal_mask_; }
@@ -89,7 +91,9 @@ class WorkerPool {
   std::atomic<std::uint64_t> count_{0};
   std::atomic<bool> stopping_{false};
   BriefLock lock_;
-  Worker* idle_ = nullptr;  // under lock_
+  // Under lock_.
+  Worker* idle_ = nullptr;
+  std::atomic<std::uint64_t> listed_{0};  // how many
 };
 
 }  // namespace umcg::inline v0::internal
