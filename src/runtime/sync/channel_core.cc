@@ -128,6 +128,8 @@ ChannelCore::ChannelCore(const ItemOps& ops, std::size_t capacity)
     : ops_(ops), items_(ops, capacity) {}
 
 ChannelCore::~ChannelCore() {
+  // So that the answer is right also when somebody has only just begun to wait.
+  const QueueLock lock(lock_);
   if (waiting_[kSenders] != nullptr || waiting_[kReceivers] != nullptr) {
     die("Channel: destroyed while somebody waits for it");
   }
