@@ -58,6 +58,8 @@ class Deadline {
   constexpr std::int64_t ns() const noexcept { return ns_; }
 
   friend constexpr bool operator==(Deadline, Deadline) noexcept = default;
+  // clang-tidy 14 takes the 0 that the result is compared with for a null pointer.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   friend constexpr auto operator<=>(Deadline, Deadline) noexcept = default;
 
  private:

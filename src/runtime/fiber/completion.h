@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // completion.h - the end of a fiber, and of its descriptor. See fiber_loop.cc for who frees what.
 //
-// FiberCore::done is the word of an event (event_word.h) whose flag is kDone. One waiter of it is so
-// common that it has a way of its own: a fiber that joins with neither deadline nor stop token. It
-// needs no Waiter, since nobody but the end can wake it, and no queue, since a handle is used by one
-// at a time. It parks first; then the far side of its switch puts its address, with kDirectJoin,
-// into the word by CAS from 0. The race that matters: the other fiber ends at that moment. The word
-// is kDone then, the CAS fails, and the joiner is made ready where it stands. If the end finds the
-// joiner in the word, that one is parked, and there is nobody else who could touch the word. Two
-// locked operations for a join instead of six.
+// FiberCore::done is the word of an event (event_word.h) whose flag is kDone. One waiter of it is
+// so common that it has a way of its own: a fiber that joins with neither deadline nor stop token.
+// It needs no Waiter, since nobody but the end can wake it, and no queue, since a handle is used by
+// one at a time. It parks first; then the far side of its switch puts its address, with
+// kDirectJoin, into the word by CAS from 0. The race that matters: the other fiber ends at that
+// moment. The word is kDone then, the CAS fails, and the joiner is made ready where it stands. If
+// the end finds the joiner in the word, that one is parked, and there is nobody else who could
+// touch the word. Two locked operations for a join instead of six.
 #ifndef UMCG_RUNTIME_FIBER_COMPLETION_H_
 #define UMCG_RUNTIME_FIBER_COMPLETION_H_
 
