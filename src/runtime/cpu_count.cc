@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <span>
 #include <sstream>
 
 namespace umcg::inline v0::internal {
@@ -55,6 +56,16 @@ double ratio(const std::string& quota, const std::string& period) {
   return q > 0 && p > 0 ? q / p : 0;
 }
 
+bool set_affinity(pid_t thread, std::span<const int> cpus) noexcept {
+  constexpr int kPossible = 8192;  // as many as a kernel can be built for
+  alignas(cpu_set_t) unsigned char memory[kPossible / 8] = {};
+  auto* const set = reinterpret_cast<cpu_set_t*>(memory);
+  for (const int cpu : cpus) {
+    if (cpu < kPossible) CPU_SET_S(static_cast<std::size_t>(cpu), sizeof memory, set);
+  }
+  return sched_setaffinity(thread, sizeof memory, set) == 0;
+}
+
 }  // namespace
 
 CpuList CpuList::current() {
@@ -76,15 +87,9 @@ CpuList CpuList::current() {
   return list;
 }
 
-bool CpuList::use() const noexcept {
-  constexpr int kPossible = 8192;  // as many as a kernel can be built for
-  alignas(cpu_set_t) unsigned char memory[kPossible / 8] = {};
-  auto* const set = reinterpret_cast<cpu_set_t*>(memory);
-  for (const int cpu : cpus_) {
-    if (cpu < kPossible) CPU_SET_S(static_cast<std::size_t>(cpu), sizeof memory, set);
-  }
-  return sched_setaffinity(0, sizeof memory, set) == 0;
-}
+bool CpuList::use() const noexcept { return set_affinity(0, cpus_); }
+
+bool tie_to_cpu(pid_t thread, int cpu) noexcept { return set_affinity(thread, {&cpu, 1}); }
 
 int cgroup_quota_cpus(const std::string& root) {
   double least = 0;

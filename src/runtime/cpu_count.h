@@ -3,6 +3,8 @@
 #ifndef UMCG_RUNTIME_CPU_COUNT_H_
 #define UMCG_RUNTIME_CPU_COUNT_H_
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -21,6 +23,10 @@ class CpuList {
  private:
   std::vector<int> cpus_;
 };
+
+// Ties a thread of this process (0: the caller) to one CPU. False if the kernel refuses. Allocates
+// nothing.
+bool tie_to_cpu(pid_t thread, int cpu) noexcept;
 
 // CPUs' worth of time that the cgroup quota grants, rounded up; 0 if there is none. `root` is
 // prefixed to all paths read, for tests.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sched.h>
-
 #include "runtime/context/thread_state.h"
+#include "runtime/cpu_count.h"
 #include "runtime/runtime_core.h"
 #include "umcg/blocking.h"
 
@@ -11,15 +10,12 @@ void run_unpinned(void (*f)(void*), void* argument) {
   Worker* const w = current_worker();
   if (w == nullptr || w->pinned_cpu < 0) return f(argument);
   struct Region {
-    cpu_set_t tied;
-    explicit Region(const Worker& worker) noexcept {
-      sched_getaffinity(0, sizeof tied, &tied);
-      worker.rt->cpus().use();
-    }
-    ~Region() { sched_setaffinity(0, sizeof tied, &tied); }
+    const CpuList tied = CpuList::current();
+    explicit Region(const RuntimeCore& rt) { rt.cpus().use(); }
+    ~Region() { tied.use(); }
     Region(const Region&) = delete;
     Region& operator=(const Region&) = delete;
-  } region(*w);
+  } region(*w->rt);
   f(argument);
 }
 

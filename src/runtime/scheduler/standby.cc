@@ -14,18 +14,12 @@
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/service_thread.h"
+#include "runtime/cpu_count.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/server_word.h"
 
 namespace umcg::inline v0::internal {
 namespace {
-
-bool tie_to(pid_t thread, int cpu) noexcept {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<unsigned>(cpu), &set);
-  return sched_setaffinity(thread, sizeof set, &set) == 0;
-}
 
 // The lowest priority, for good: to come back from it takes a privilege.
 bool lower(pid_t thread) noexcept {
@@ -59,7 +53,7 @@ bool Standby::start(RuntimeCore& rt, Server& server, int cpu) {
     return false;
   }
   const pid_t tid = started.get_future().get();
-  const bool able = tie_to(tid, cpu) && lower(tid);
+  const bool able = tie_to_cpu(tid, cpu) && lower(tid);
   if (able) rt.retain();
   verdict.set_value(able);
   able ? thread.detach() : thread.join();
@@ -157,7 +151,8 @@ void Standby::follow() noexcept {
   const int cpu = shim::last_cpu_of(holder_);
   if (cpu < 0 || cpu == cpu_) return;
   cpu_ = cpu;
-  (void)tie_to(0, cpu);  // refused where a cpuset was changed under us: then the monitor must do
+  (void)tie_to_cpu(0,
+                   cpu);  // refused where a cpuset was changed under us: then the monitor must do
 }
 
 void Standby::sleep_until_armed() noexcept {

@@ -9,6 +9,7 @@
 
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
+#include "runtime/cpu_count.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/handoff.h"
@@ -39,14 +40,6 @@ void set_up(Worker& w) noexcept {
   w.policy = policy_now();
   const std::string name = w.rt->options().name.substr(0, 10) + "/" + std::to_string(w.index);
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-}
-
-void tie_to_cpu(Worker& w, int cpu) noexcept {
-  if (cpu < 0 || w.pinned_cpu == cpu) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<unsigned>(cpu), &set);
-  if (sched_setaffinity(0, sizeof set, &set) == 0) w.pinned_cpu = cpu;
 }
 
 // What user code may have left behind on the thread, and that other fibers would feel. The rest is
@@ -83,7 +76,7 @@ Server* next_order(Worker& w) noexcept {
 }  // namespace
 
 void attach(Worker& w, Server& s) noexcept {
-  tie_to_cpu(w, s.cpu);
+  if (s.cpu >= 0 && w.pinned_cpu != s.cpu && tie_to_cpu(0, s.cpu)) w.pinned_cpu = s.cpu;
   w.server = &s;
   w.word = s.word;
   if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
