@@ -1,36 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_shim/oracle/describe_block.h"
 
-#include <unistd.h>
-
 #include "kernel_shim/oracle/proc_files.h"
 
 namespace umcg::inline v0::internal::shim {
-namespace {
-
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int fd() const noexcept { return fd_; }
-
- private:
-  const int fd_;
-};
-
-}  // namespace
 
 std::string describe_block(pid_t tid) {
-  const File syscall(open_file_of(tid, "syscall"));
+  const ProcFile syscall(open_file_of(tid, "syscall"));
   const SyscallLine line = read_syscall_line(syscall.fd());
   if (line.kind == SyscallLine::Kind::kUnreadable) return {};
-  const File stat(open_file_of(tid, "stat"));
-  const char state = read_state(stat.fd());
-  if (state == 'T' || state == 't') return "stopped";
+  const ProcFile stat(open_file_of(tid, "stat"));
+  if (read_run_state(stat.fd()) == RunState::kStopped) return "stopped";
   if (line.kind == SyscallLine::Kind::kRunning) return "running";
   if (line.number < 0) return "blocked outside a system call";
   const std::string_view name = syscall_name(line.number);

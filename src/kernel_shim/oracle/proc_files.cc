@@ -19,7 +19,21 @@ std::string_view read_start(int fd, char (&buffer)[kSize]) noexcept {
   return {buffer, n > 0 ? static_cast<std::size_t>(n) : 0};
 }
 
+// What follows "tid (name) " in `stat`; empty if the file cannot be read. The name may have
+// parentheses of its own; it has 15 characters at most, and after the state there are only numbers.
+template <std::size_t kSize>
+std::string_view read_after_name(int fd, char (&buffer)[kSize]) noexcept {
+  const std::string_view line = read_start(fd, buffer);
+  const std::size_t end_of_name = line.rfind(')');
+  return end_of_name == line.npos || end_of_name + 2 >= line.size() ? std::string_view()
+                                                                    : line.substr(end_of_name + 2);
+}
+
 }  // namespace
+
+ProcFile::~ProcFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 int open_own_file(const char* name) noexcept {
   char path[64];
@@ -43,13 +57,35 @@ SyscallLine read_syscall_line(int fd) noexcept {
   return error == std::errc() ? result : SyscallLine();
 }
 
-char read_state(int fd) noexcept {
-  // The state follows the name, which is in parentheses and may have some of its own. A name has 15
-  // characters at most, and after the state there are only numbers.
+RunState read_run_state(int fd) noexcept {
   char buffer[64];
-  const std::string_view line = read_start(fd, buffer);
-  const std::size_t end_of_name = line.rfind(')');
-  return end_of_name == line.npos || end_of_name + 2 >= line.size() ? '\0' : line[end_of_name + 2];
+  const std::string_view fields = read_after_name(fd, buffer);
+  switch (fields.empty() ? '\0' : fields.front()) {
+    case 'R':
+      return RunState::kRunnable;
+    case 'S':
+    case 'D':
+      return RunState::kSleeping;
+    case 'T':
+    case 't':
+      return RunState::kStopped;
+    default:
+      return RunState::kUnknown;
+  }
+}
+
+int read_last_cpu(int fd) noexcept {
+  constexpr int kFieldsFromStateToCpu = 36;  // see proc(5)
+  char buffer[512];
+  std::string_view fields = read_after_name(fd, buffer);
+  for (int i = 0; i < kFieldsFromStateToCpu; ++i) {
+    const std::size_t space = fields.find(' ');
+    if (space == fields.npos) return -1;
+    fields.remove_prefix(space + 1);
+  }
+  int cpu = -1;
+  std::from_chars(fields.data(), fields.data() + fields.size(), cpu);
+  return cpu;
 }
 
 }  // namespace umcg::inline v0::internal::shim

@@ -9,7 +9,22 @@
 
 #include <sys/types.h>
 
+#include "kernel_shim/run_state.h"
+
 namespace umcg::inline v0::internal::shim {
+
+// A descriptor that is closed at the end of the scope; -1 is none.
+class ProcFile {
+ public:
+  explicit ProcFile(int fd) noexcept : fd_(fd) {}
+  ~ProcFile();
+  ProcFile(const ProcFile&) = delete;
+  ProcFile& operator=(const ProcFile&) = delete;
+  int fd() const noexcept { return fd_; }
+
+ private:
+  const int fd_;
+};
 
 // A file of the calling thread, to be closed; -1 if it cannot be had. /proc may number threads
 // otherwise than this process does (PID namespaces), so no tid goes in.
@@ -26,8 +41,10 @@ struct SyscallLine {
 // caught between the decision to sleep and the switch.
 SyscallLine read_syscall_line(int fd) noexcept;
 
-// Of an open `stat`: R, S, D, T, ...; 0 if it cannot be read.
-char read_state(int fd) noexcept;
+// Of an open `stat`. A thread that has ended is kUnknown.
+RunState read_run_state(int fd) noexcept;
+// Of an open `stat`: the CPU that the thread runs on, or ran on last; -1 if it cannot be read.
+int read_last_cpu(int fd) noexcept;
 
 }  // namespace umcg::inline v0::internal::shim
 

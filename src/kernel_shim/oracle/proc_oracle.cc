@@ -58,15 +58,16 @@ class ProcOracle final : public BlockOracle {
       case SyscallLine::Kind::kNotRunnable:
         break;
     }
-    switch (read_state(subject.state_fd)) {
-      case 'S':
-      case 'D':
+    switch (read_run_state(subject.state_fd)) {
+      case RunState::kSleeping:
         return Look::kBlocked;
-      case 'R':
+      case RunState::kRunnable:
         return Look::kRuns;
-      default:  // T and t, stopped: it would go on if it were let; or it has ended
+      case RunState::kStopped:  // it would go on if it were let
+      case RunState::kUnknown:  // it has ended
         return Look::kUnknown;
     }
+    return Look::kUnknown;
   }
 };
 
