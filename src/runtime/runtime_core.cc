@@ -102,8 +102,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
     start_servers();
     monitor_.start();
   } catch (...) {
-    stop_standbys();
-    while (owners_.load(std::memory_order_acquire) != 1) nap();
+    end_standbys();
     workers_.stop_and_join();
     throw;
   }
@@ -125,8 +124,7 @@ void RuntimeCore::start_standbys() {
   standbys_ = std::make_unique<Standby[]>(server_count_);
   for (std::size_t i = 0; i < server_count_; ++i) {
     if (standbys_[i].start(*this, servers_[i], cpus_[i % cpus_.size()])) continue;
-    stop_standbys();
-    while (owners_.load(std::memory_order_acquire) != 1) nap();
+    end_standbys();
     standbys_.reset();
     return;
   }
@@ -135,6 +133,11 @@ void RuntimeCore::start_standbys() {
 void RuntimeCore::stop_standbys() noexcept {
   if (standbys_ == nullptr) return;
   for (std::size_t i = 0; i < server_count_; ++i) standbys_[i].stop();
+}
+
+void RuntimeCore::end_standbys() noexcept {
+  stop_standbys();
+  while (owners_.load(std::memory_order_acquire) != 1) nap();
 }
 
 void RuntimeCore::release() noexcept {
@@ -282,9 +285,9 @@ std::string RuntimeCore::where_it_runs(const FiberCore& f) const {
   for (std::uint32_t i = 0; i < workers_.count(); ++i) {
     const Worker& w = workers_.at(i);
     if (w.current.get() != &f || !w.watchable.load(std::memory_order_acquire)) continue;
-    const std::string how = shim::describe_block(w.subject.tid);
-    return how.empty() ? "on thread " + std::to_string(w.subject.tid)
-                       : how + " on thread " + std::to_string(w.subject.tid);
+    std::string how = shim::describe_block(w.subject.tid);
+    if (!how.empty()) how += ' ';
+    return how + "on thread " + std::to_string(w.subject.tid);
   }
   return "running";
 }

@@ -87,6 +87,10 @@ class RuntimeCore {
   bool has_queued_work() const noexcept;
   // The same, without new fibers and those that had a long turn.
   bool has_urgent_work() const noexcept;
+  // Whether a fiber waits for this server's worker: what makes a block of it matter.
+  bool has_work_behind(const Server& s) const noexcept {
+    return !s.looks_empty() || inject_.size() != 0;
+  }
   std::int64_t earliest_deadline() const noexcept;
 
   // Ids come in blocks, so that a spawn needs no shared counter.
@@ -127,7 +131,9 @@ class RuntimeCore {
   ~RuntimeCore();
   void start_servers();
   void start_standbys();
+  // The first lets them end when they get to it; the second waits for that.
   void stop_standbys() noexcept;
+  void end_standbys() noexcept;
   void name_stragglers() const noexcept;
   std::string where_it_runs(const FiberCore& f) const;
 

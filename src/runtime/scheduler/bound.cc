@@ -19,7 +19,7 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-// Until this worker has been given a server. Comes back inside the runtime.
+// Until this worker has been given a server for its fiber. Comes back inside the runtime.
 void take_turn(Worker& w) noexcept {
   for (;;) {
     Server* const s = w.assigned.exchange(nullptr, std::memory_order_acquire);
@@ -28,9 +28,10 @@ void take_turn(Worker& w) noexcept {
       continue;
     }
     attach(w, *s);
-    if (enter(w)) return;
+    if (enter(w)) break;
     w.rt->inject(w.current.get());  // lost again before it began
   }
+  w.current.get()->state.store(FiberState::kRunning, std::memory_order_relaxed);
 }
 
 // Until there may be a worker to take the server.
@@ -59,13 +60,11 @@ Worker& bound_worker(const FiberCore& f) noexcept {
 void run_bound(Worker& w, FiberCore& f) noexcept {
   w.current.set(&f);
   take_turn(w);
-  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   leave(w);
-  bool holds = false;
-  FiberCore* const joiner = run_body(f, holds);
+  const BodyEnd end = run_body(f);
   w.rt->workers().end_bound();
-  if (holds) {
-    if (joiner != nullptr) push_ready(*w.server, joiner);
+  if (end.holds) {
+    if (end.next != nullptr) push_ready(*w.server, end.next);
     host_loop(w);
   } else {
     w.rt->signal_if_idle();
@@ -91,7 +90,6 @@ void park_bound(Worker& w, FiberCore& f, Waiter& waiter) noexcept {
   } else {
     wait_for_turn(w, f);
   }
-  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   leave(w);
 }
 
@@ -99,7 +97,6 @@ void wait_for_turn(Worker& w, FiberCore& f) noexcept {
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
   w.rt->inject(&f);
   take_turn(w);
-  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
 }
 
 void yield_bound(Worker& w, FiberCore& f) noexcept {

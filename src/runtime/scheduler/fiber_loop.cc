@@ -30,25 +30,24 @@ void keep_stack_in_reserve(Worker& w) noexcept {
   if (stack != nullptr) keep_stack(w, stack);
 }
 
-// Runs w.current.get() to its end, and returns what is to run next; null: ask the host.
+// Runs w.current to its end, and returns what is to run next; null: ask the host.
 FiberCore* run_to_end(Worker*& worker) noexcept {
   FiberCore& f = *worker->current.get();
   f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   keep_stack_in_reserve(*worker);
   leave(*worker);
-  bool holds = false;
-  FiberCore* const joiner = run_body(f, holds);
-  worker = current_worker();
-  if (!holds) {
+  const BodyEnd end = run_body(f);
+  worker = &end.worker;
+  if (!end.holds) {
     worker->rt->signal_if_idle();
     return nullptr;
   }
-  return joiner != nullptr ? joiner : pick_next(*worker->server, Picking::kPark);
+  return end.next != nullptr ? end.next : pick_next(*worker->server, Picking::kPark);
 }
 
 }  // namespace
 
-FiberCore* run_body(FiberCore& f, bool& holds) noexcept {
+BodyEnd run_body(FiberCore& f) noexcept {
   f.ops->invoke(f.task, &f);
   destroy_locals(f.locals);
   const bool detached = finish_if_detached(f);
@@ -57,16 +56,20 @@ FiberCore* run_body(FiberCore& f, bool& holds) noexcept {
 
   Worker& w = *current_worker();
   RuntimeCore& rt = *w.rt;
-  holds = enter(w);
+  bool holds = enter(w);
   w.current.set(nullptr);
   if (holds) {
     count_here(w.server->counters.fibers_finished);
   } else {
     count_anywhere(rt.shared_counters().fibers_finished);
   }
-  if (!detached) return complete(f, w, holds);
-  recycle_fiber(rt, w.server, f);
-  return nullptr;
+  FiberCore* next = nullptr;
+  if (detached) {
+    recycle_fiber(rt, w.server, f);
+  } else {
+    next = complete(f, w, holds);
+  }
+  return {w, holds, next};
 }
 
 // No fake frames of ASan's: the loop outlives the fake stack of each fiber that it runs.

@@ -6,10 +6,16 @@
 namespace umcg::inline v0::internal {
 
 struct FiberCore;
+struct Worker;
 
-// Outside the runtime, on the fiber's stack. Returns on the worker that it ended on: inside the
-// runtime if `holds`, and then a fiber that is to run next, if the end made one ready.
-FiberCore* run_body(FiberCore& fiber, bool& holds) noexcept;
+struct BodyEnd {
+  Worker& worker;   // on which the fiber ended
+  bool holds;       // it holds its server, and is inside the runtime
+  FiberCore* next;  // then: a fiber that the end made ready and that is to run next, or null
+};
+
+// Outside the runtime, on the fiber's stack.
+BodyEnd run_body(FiberCore& fiber) noexcept;
 
 }  // namespace umcg::inline v0::internal
 

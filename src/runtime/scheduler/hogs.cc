@@ -50,8 +50,7 @@ bool Hogs::serve(Server& s, std::int64_t now) noexcept {
 }
 
 void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
-  Worker* next = rt_.workers().take_for(s);
-  if (next == nullptr) next = rt_.workers().create();
+  Worker* const next = rt_.workers().take_or_create(s);
   if (next == nullptr) return;
   if (!take_from_running(*next, s)) {
     rt_.workers().put_back(*next);

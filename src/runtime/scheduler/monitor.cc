@@ -150,7 +150,7 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
   const std::int64_t now = now_ns();
   hogs_.note_turn(s, now);
   // A worker that blocks with nothing behind it is no loss, until there is.
-  if (s.looks_empty() && rt_.inject_queue().size_hint() == 0) return Found::kNothing;
+  if (!rt_.has_work_behind(s)) return Found::kNothing;
   if ((word & kOffered) == 0) {
     if (rt_.options().handoff == Handoff::kOff) return Found::kNothing;
     Worker& holder = rt_.workers().at(worker_of(word));
@@ -165,8 +165,7 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
       return hogs_.serve(s, now) ? Found::kLongRun : Found::kNothing;
     }
   }
-  Worker* claimer = rt_.workers().take_for(s);
-  if (claimer == nullptr) claimer = rt_.workers().create();
+  Worker* const claimer = rt_.workers().take_or_create(s);
   if (claimer == nullptr) {
     count_anywhere(rt_.shared_counters().handoffs_refused);
     bound_.note_refusal();

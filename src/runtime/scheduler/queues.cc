@@ -108,8 +108,7 @@ void notify_work(Server& s) noexcept {
 }  // namespace
 
 void ensure_watched(Server& s) noexcept {
-  if (s.rt->idle().unwatched().test(s.index) &&
-      (!s.looks_empty() || s.rt->inject_queue().size() != 0)) {
+  if (s.rt->idle().unwatched().test(s.index) && s.rt->has_work_behind(s)) {
     s.rt->standby_of(s)->arm();
   }
 }

@@ -45,6 +45,16 @@ Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
 // Enters the runtime with a server, whatever it takes.
 Worker& enter_or_migrate(Worker& w, FiberCore& f) noexcept { return enter(w) ? w : migrate(w, f); }
 
+// Leaves the stack of the fiber, whose wait somebody will end.
+void park_with(Worker& before, FiberCore& f, AfterSwitch after) noexcept {
+  Worker& w = enter_or_migrate(before, f);
+  Server& s = *w.server;
+  count_here(s.counters.parks);
+  f.state.store(FiberState::kParked, std::memory_order_relaxed);
+  FiberCore* const next = pick_next(s, Picking::kPark);
+  leave(suspend(w, f, next, after));
+}
+
 void after_switch(Worker& w) noexcept {
   const AfterSwitch& after = w.after;
   switch (after.what) {
@@ -86,15 +96,15 @@ Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept 
 Context& destination(Worker& w, FiberCore* next) noexcept {
   if (next != nullptr && next->stack == nullptr) {
     Server& s = *w.server;
-    if (!next->bound) next->stack = s.stacks;
     if (next->bound) {
       w.next_bound = next;  // the host gives it its turn
       next = nullptr;
-    } else if (next->stack == nullptr) {
+    } else if (s.stacks == nullptr) {
       // Out of warm stacks: the host may wait for memory, we may not.
       w.rt->inject(next);
       next = nullptr;
     } else {
+      next->stack = s.stacks;
       s.stacks = s.stacks->next;
       --s.stack_count;
     }
@@ -108,29 +118,19 @@ void park(Waiter& waiter) {
     waiter.note_claimed_open();
     return;
   }
-  Worker& before = *current_worker();
-  FiberCore& f = *before.current.get();
+  Worker& w = *current_worker();
+  FiberCore& f = *w.current.get();
   if (f.bound) {
-    park_bound(before, f, waiter);
+    park_bound(w, f, waiter);
     return;
   }
-  Worker& w = enter_or_migrate(before, f);
-  Server& s = *w.server;
-  count_here(s.counters.parks);
-  f.state.store(FiberState::kParked, std::memory_order_relaxed);
-  FiberCore* const next = pick_next(s, Picking::kPark);
-  leave(suspend(w, f, next, {.what = AfterSwitch::What::kPark, .fiber = &f, .waiter = &waiter}));
+  park_with(w, f, {.what = AfterSwitch::What::kPark, .fiber = &f, .waiter = &waiter});
 }
 
 void park_until_end(FiberCore& other) {
-  Worker& before = *current_worker();
-  FiberCore& f = *before.current.get();
-  Worker& w = enter_or_migrate(before, f);
-  Server& s = *w.server;
-  count_here(s.counters.parks);
-  f.state.store(FiberState::kParked, std::memory_order_relaxed);
-  FiberCore* const next = pick_next(s, Picking::kPark);
-  leave(suspend(w, f, next, {.what = AfterSwitch::What::kJoin, .fiber = &f, .joined = &other}));
+  Worker& w = *current_worker();
+  FiberCore& f = *w.current.get();
+  park_with(w, f, {.what = AfterSwitch::What::kJoin, .fiber = &f, .joined = &other});
 }
 
 void yield_current() {

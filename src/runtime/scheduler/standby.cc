@@ -113,13 +113,10 @@ void Standby::miss() noexcept {
   misses_ = 0;
 }
 
-bool Standby::work_behind() const noexcept {
-  return !server_->looks_empty() || rt_->inject_queue().size() != 0;
-}
-
 Standby::Saw Standby::look() noexcept {
   const std::uint64_t word = server_->word->load(std::memory_order_acquire);
-  if (word == 0 || rt_->idle().is_idle(server_->index) || !work_behind()) return Saw::kNothing;
+  if (word == 0 || rt_->idle().is_idle(server_->index) || !rt_->has_work_behind(*server_))
+    return Saw::kNothing;
   if ((word & kProposed) != 0) return Saw::kPerhaps;
   const Worker& holder = rt_->workers().at(worker_of(word));
   if (!holder.watchable.load(std::memory_order_acquire)) return Saw::kAtWork;
@@ -159,7 +156,7 @@ void Standby::sleep_until_armed() noexcept {
   ServerBits& unwatched = rt_->idle().unwatched();
   const std::uint32_t index = server_->index;
   unwatched.set(index);
-  if (work_behind() && !rt_->idle().is_idle(index)) {
+  if (rt_->has_work_behind(*server_) && !rt_->idle().is_idle(index)) {
     unwatched.clear(index);
     return;
   }

@@ -81,7 +81,6 @@ class Standby {
   Saw hand_over() noexcept;
   void miss() noexcept;
   void follow() noexcept;
-  bool work_behind() const noexcept;
   void sleep_until_armed() noexcept;
   void wait_for_spare() noexcept;
   void nap(std::int64_t ns) noexcept;

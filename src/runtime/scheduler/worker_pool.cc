@@ -76,6 +76,11 @@ Worker* WorkerPool::take_for(Server& server) noexcept {
   return nullptr;
 }
 
+Worker* WorkerPool::take_or_create(Server& server) noexcept {
+  Worker* const w = take_for(server);
+  return w != nullptr ? w : create();
+}
+
 Worker* WorkerPool::take_idle() noexcept {
   std::lock_guard lock(lock_);
   Worker* const w = idle_;

@@ -42,6 +42,8 @@ class WorkerPool {
   // Takes the server's spare, else an idle worker, else another server's spare; null if there is
   // none. Does not block.
   Worker* take_for(Server& server) noexcept;
+  // The same, and makes one if there is none. Blocks.
+  Worker* take_or_create(Server& server) noexcept;
   // Puts an idle worker back: spare of some server that has none, else on the idle list.
   void put_back(Worker& worker) noexcept;
   // Sees to it that the server has a spare, if one is to be had. Blocks.
