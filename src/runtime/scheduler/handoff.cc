@@ -149,8 +149,7 @@ bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept {
   return false;
 }
 
-bool take_from_running(Worker& next, Server& server) noexcept {
-  std::uint64_t word = server.word->load(std::memory_order_acquire);
+bool take_from_running(Worker& next, Server& server, std::uint64_t word) noexcept {
   if (word == 0 || (word & kWordFlags) != 0) return false;
   Worker& owner = server.rt->workers().at(worker_of(word));
   if (!begin_hog(owner, server)) return false;

@@ -39,11 +39,12 @@ bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept;
 // By an idle worker. True: it holds the server, but has not attached to it yet.
 bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept;
 
-// By the monitor, for an idle worker of which it disposes. Takes the server of a worker that runs
-// user code, with a barrier on all threads in place of the look at clocks. True: the server is the
-// caller's until it assigns it to that worker. False, with nothing changed, if the other one was
-// inside the runtime.
-bool take_from_running(Worker& next, Server& server) noexcept;
+// By the monitor, for an idle worker of which it disposes. Takes the server of the worker that it
+// has seen computing, whose word that is, with a barrier on all threads in place of the look at
+// clocks. True: the server is the caller's until it assigns it to the idle worker. False, with
+// nothing changed, if the other one was inside the runtime or has the server no more: the next
+// holder is no hog, and may have no thread yet.
+bool take_from_running(Worker& next, Server& server, std::uint64_t word) noexcept;
 
 }  // namespace umcg::inline v0::internal
 

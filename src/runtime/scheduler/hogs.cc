@@ -52,7 +52,7 @@ bool Hogs::serve(Server& s, std::int64_t now) noexcept {
 void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
   Worker* const next = rt_.workers().take_or_create(s);
   if (next == nullptr) return;
-  if (!take_from_running(*next, s)) {
+  if (!take_from_running(*next, s, turns_[s.index].word)) {
     rt_.workers().put_back(*next);
     return;
   }
