@@ -13,11 +13,17 @@ namespace umcg::inline v0 {
 // too.
 struct Histogram {
   std::array<std::uint64_t, 40> buckets{};
+  std::uint64_t sum = 0;  // of all values
+
+  // The largest value that bucket i counts, but for the last one.
+  static constexpr std::uint64_t limit(std::size_t i) noexcept {
+    return (std::uint64_t{1} << i) - 1;
+  }
 
   constexpr std::uint64_t count() const noexcept {
-    std::uint64_t sum = 0;
-    for (const std::uint64_t n : buckets) sum += n;
-    return sum;
+    std::uint64_t all = 0;
+    for (const std::uint64_t n : buckets) all += n;
+    return all;
   }
   // A bound that the share q (0 to 1) of all values does not pass: within a factor of two. 0 if
   // there are none.
@@ -26,7 +32,7 @@ struct Histogram {
     std::uint64_t seen = 0;
     for (std::size_t i = 0; i < buckets.size(); ++i) {
       seen += buckets[i];
-      if (seen != 0 && static_cast<double>(seen) >= wanted) return (std::uint64_t{1} << i) - 1;
+      if (seen != 0 && static_cast<double>(seen) >= wanted) return limit(i);
     }
     return 0;
   }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "umcg/stats.h"
 
-#include <sstream>
-
 #include "runtime/runtime_core.h"
 #include "runtime/stack/guard.h"
 
@@ -42,6 +40,7 @@ Stats RuntimeCore::stats() const {
   s.workers_idle = workers_.idle_count();
   s.fibers_live = live_fibers();
   s.stacks_mapped = stacks_.mapped();
+  s.name = options_.name;
   s.stack_guard = guard_kind_name(guard_kind());
   s.handoff =
       handoff_name(standbys_ == nullptr && options_.handoff == Handoff::kAuto ? Handoff::kMonitor
@@ -52,18 +51,5 @@ Stats RuntimeCore::stats() const {
 }
 
 }  // namespace internal
-
-std::string Stats::to_string() const {
-  std::ostringstream out;
-#define UMCG_LINE(name, description) out << #name " " << name << "  # " description "\n";
-  UMCG_COUNTERS(UMCG_LINE)
-#undef UMCG_LINE
-  out << "servers " << servers << "\nworkers " << workers << "\nworkers_peak " << workers_peak
-      << "\nworkers_idle " << workers_idle << "\nfibers_live " << fibers_live << "\nstacks_mapped "
-      << stacks_mapped << "\nstack_guard " << stack_guard << "\nhandoff " << handoff << "\noracle "
-      << oracle << "\nhandoff_latency_p50_ns " << handoff_latency.quantile(0.5)
-      << "\nhandoff_latency_p99_ns " << handoff_latency.quantile(0.99) << "\n";
-  return out.str();
-}
 
 }  // namespace umcg::inline v0
