@@ -26,7 +26,8 @@
 // convoy of writers, and readers between two writers one by one).
 //
 // Orders: a lock is acquire, an unlock release. The last reader's unlock stores with the readers
-// before it in mind: it has read their unlocks by an acquire load.
+// before it in mind: it has read their unlocks by an acquire load. Model:
+// tests/models/shared_mutex.pml.
 #include "umcg/shared_mutex.h"
 
 #include "runtime/base/exit_state.h"
