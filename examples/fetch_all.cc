@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // fetch_all.cc - getaddrinfo and libcurl's easy interface, as they are: each transfer is a fiber.
 //
-//     fetch_all HOST PORT PATH [--transfers=64]
+//     fetch_all HOST PORT PATH [--transfers=64] [--threads=0]
 //
-// All transfers wait at once, on two servers. Exit status: 0 all came; 1 some did not, each with
-// its error; 2 wrong usage.
+// All transfers wait at once, on two servers; with --threads=N so many at a time, on threads, to
+// compare. Exit status: 0 all came; 1 some did not, each with its error; 2 wrong usage.
 #include <curl/curl.h>
 #include <netdb.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -21,8 +25,11 @@
 #include "umcg/runtime.h"
 
 ABSL_FLAG(int, transfers, 64, "how many, all at once");
+ABSL_FLAG(int, threads, 0, "threads that make the transfers; 0: fibers");
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 void resolve(const std::string& host, const std::string& port) {
   addrinfo* found = nullptr;
@@ -31,7 +38,8 @@ void resolve(const std::string& host, const std::string& port) {
   freeaddrinfo(found);
 }
 
-std::string fetch(std::stop_token stop, std::string host, std::string port, std::string path) {
+std::string fetch(std::stop_token stop, const std::string& host, const std::string& port,
+                  const std::string& path) {
   resolve(host, port);
   const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
   if (!curl) throw std::runtime_error("no memory for a transfer");
@@ -59,35 +67,70 @@ std::string fetch(std::stop_token stop, std::string host, std::string port, std:
   return body;
 }
 
-int run(const char* host, const char* port, const char* path, int transfers) {
-  umcg::Runtime rt({.servers = 2});
-  std::vector<umcg::Fiber<std::string>> fibers;
-  for (int i = 0; i < transfers; ++i) fibers.push_back(rt.spawn(fetch, host, port, path));
-  int came = 0;
-  std::size_t bytes = 0;
-  for (auto& fiber : fibers) {
+class Fetches {
+ public:
+  Fetches(std::string host, std::string port, std::string path, int count)
+      : host_(std::move(host)), port_(std::move(port)), path_(std::move(path)), count_(count) {}
+
+  void on_fibers() {
+    umcg::Runtime rt({.servers = 2});
+    std::vector<umcg::Fiber<>> fibers;
+    for (int i = 0; i < count_; ++i) {
+      fibers.push_back(rt.spawn([this](std::stop_token stop) { make(std::move(stop)); }));
+    }
+    for (auto& fiber : fibers) fiber.join();
+  }
+
+  void on_threads(int threads) {
+    std::atomic<int> left = count_;
+    std::vector<std::jthread> all;
+    for (int t = 0; t < threads; ++t) {
+      all.emplace_back([&](const std::stop_token& stop) {
+        while (left-- > 0) make(stop);
+      });
+    }
+    for (std::jthread& thread : all) thread.join();
+  }
+
+  bool report(Clock::duration time) const {
+    std::printf("%d of %d transfers, %zu bytes; %.3f s\n", came_.load(), count_, bytes_.load(),
+                std::chrono::duration<double>(time).count());
+    return came_ == count_;
+  }
+
+ private:
+  void make(std::stop_token stop) {
     try {
-      bytes += fiber.join().size();
-      ++came;
+      bytes_ += fetch(std::move(stop), host_, port_, path_).size();
+      ++came_;
     } catch (const std::exception& e) {
       std::fprintf(stderr, "fetch_all: %s\n", e.what());
     }
   }
-  std::printf("%d of %d transfers, %zu bytes\n", came, transfers, bytes);
-  return came == transfers ? 0 : 1;
-}
+
+  const std::string host_;
+  const std::string port_;
+  const std::string path_;
+  const int count_;
+  std::atomic<int> came_ = 0;
+  std::atomic<std::size_t> bytes_ = 0;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   const int transfers = absl::GetFlag(FLAGS_transfers);
-  if (rest.size() != 4 || transfers < 0) {
-    std::fputs("usage: fetch_all HOST PORT PATH [--transfers=N]\n", stderr);
+  const int threads = absl::GetFlag(FLAGS_threads);
+  if (rest.size() != 4 || transfers < 0 || threads < 0) {
+    std::fputs("usage: fetch_all HOST PORT PATH [--transfers=N] [--threads=N]\n", stderr);
     return 2;
   }
   curl_global_init(CURL_GLOBAL_DEFAULT);  // before there are threads
-  const int status = run(rest[1], rest[2], rest[3], transfers);
+  Fetches fetches(rest[1], rest[2], rest[3], transfers);
+  const Clock::time_point start = Clock::now();
+  threads > 0 ? fetches.on_threads(threads) : fetches.on_fibers();
+  const bool all_came = fetches.report(Clock::now() - start);
   curl_global_cleanup();
-  return status;
+  return all_came ? 0 : 1;
 }

@@ -168,6 +168,15 @@ else
   echo 'not tested: a full disk; mounting is not permitted here'
 fi
 
+# A limit to what a file may have. SQLite says "full" of ENOSPC only.
+# shellcheck disable=SC2016
+start sh -c 'trap "" XFSZ; ulimit -f 512; exec "$@"' sh -- "$scratch/db.limited"
+check 'a file with room' '^200 written$' request POST /rows/1 small
+check 'a file at its limit' '^500 disk I/O error$' request POST /rows/2 size:900000
+check 'what is in the file' '^200 small$' request GET /rows/1
+check 'what still fits into the file' '^200 written$' request POST /rows/3 small
+ends 'a file at its limit'
+
 check 'a folder that is not there' '^http_server: unable to open' "$program" "$scratch/no/db"
 check 'no file' '^usage: ' "$program"
 check 'a pool of less than no threads' '^usage: ' "$program" --pool=-1 "$scratch/db"
