@@ -9,21 +9,16 @@ incomplete, and then writes nothing.
 """
 
 import argparse
-import os
 import pathlib
-import platform
-import subprocess
 import sys
 
 import report_plot
 from report_lines import LINES, Line
+from report_page import ROOT, commit, kernel, machine, table, write_part
 from report_results import Results, best_peer, is_ours
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "benchmarks.svg"
-BEGIN = "<!-- begin: written by bench/report.py -->"
-END = "<!-- end: written by bench/report.py -->"
 
 
 def show_time(ns):
@@ -119,46 +114,13 @@ def detail_rows(results):
                    show(figure.high)]
 
 
-def table(header, rows):
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
-
-
-def first_match(path, key):
-    try:
-        for line in pathlib.Path(path).read_text().splitlines():
-            if line.startswith(key):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return "unknown"
-
-
-def governor():
-    try:
-        return pathlib.Path(
-            "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
-    except OSError:
-        return "not visible"
-
-
-def commit():
-    shown = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--tags"],
-                           capture_output=True, text=True, check=False)
-    return shown.stdout.strip() or "unknown"
-
-
 def header_lines(results):
     context = results.context
     versions = [f"{key.removeprefix('umcg_version_').replace('_', ' ')} {value}"
                 for key, value in sorted(context.items()) if key.startswith("umcg_version_")]
-    processor = first_match("/proc/cpuinfo", "model name")
-    virtual = "hypervisor" in first_match("/proc/cpuinfo", "flags")
     return [
-        f"- Machine: {processor}, {len(os.sched_getaffinity(0))} CPUs"
-        f"{' of a virtual machine' if virtual else ''}, frequency governor {governor()}",
-        f"- Kernel: {platform.system()} {platform.release()}, {platform.machine()}; "
-        f"glibc {context.get('umcg_libc', 'unknown')}",
+        f"- Machine: {machine()}",
+        f"- Kernel: {kernel()}; glibc {context.get('umcg_libc', 'unknown')}",
         f"- Compiler: {context.get('umcg_compiler', 'unknown')}; "
         f"{'optimised, NDEBUG' if context.get('umcg_optimised') == '1' else '**not optimised**'}",
         f"- Peers: {'; '.join(versions) or 'none found'}; std::thread of this glibc",
@@ -176,15 +138,6 @@ def page_part(results):
     plot = [f"![The ratios of the table]({PLOT.name})", ""] if PLOT.exists() else []
     return "\n".join([*header_lines(results), "", ratios, "", *plot, "<details>",
                       "<summary>Every figure</summary>", "", details, "", "</details>"])
-
-
-def write_page(part):
-    text = PAGE.read_text()
-    before, found_begin, rest = text.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not found_begin or not found_end:
-        sys.exit(f"report: {PAGE.name} has lost its markers")
-    PAGE.write_text(f"{before}{BEGIN}\n{part}\n{END}{after}")
 
 
 def plot_bars(results):
@@ -219,7 +172,7 @@ def main():
     if results.context.get("umcg_smoke") != "0" or results.context.get("umcg_optimised") != "1":
         sys.exit("report: nothing written: a smoke run or a build without optimisation")
     report_plot.draw(list(plot_bars(results)), PLOT)
-    write_page(page_part(results))
+    write_part(PAGE, "bench/report.py", page_part(results))
 
 
 if __name__ == "__main__":

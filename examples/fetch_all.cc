@@ -72,8 +72,7 @@ class Fetches {
   Fetches(std::string host, std::string port, std::string path, int count)
       : host_(std::move(host)), port_(std::move(port)), path_(std::move(path)), count_(count) {}
 
-  void on_fibers() {
-    umcg::Runtime rt({.servers = 2});
+  void on_fibers(umcg::Runtime& rt) {
     std::vector<umcg::Fiber<>> fibers;
     for (int i = 0; i < count_; ++i) {
       fibers.push_back(rt.spawn([this](std::stop_token stop) { make(std::move(stop)); }));
@@ -127,9 +126,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   curl_global_init(CURL_GLOBAL_DEFAULT);  // before there are threads
+  umcg::Runtime rt({.servers = 2});
   Fetches fetches(rest[1], rest[2], rest[3], transfers);
   const Clock::time_point start = Clock::now();
-  threads > 0 ? fetches.on_threads(threads) : fetches.on_fibers();
+  threads > 0 ? fetches.on_threads(threads) : fetches.on_fibers(rt);
   const bool all_came = fetches.report(Clock::now() - start);
   curl_global_cleanup();
   return all_came ? 0 : 1;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check_docs.sh SOURCE_DIR: the example in the README is examples/hello.cc, to the letter; so are the
-# quotes in docs/, each of which names its file in a comment before it; and every file that a page
+# quotes and diffs in docs/, each of which names its files in a comment before it; and every file that a page
 # of docs/ or the README links to is there.
 set -euo pipefail
 cd "$1"
@@ -43,6 +43,14 @@ while IFS=: read -r page line marker; do
     failed=1
   }
 done < <(grep -n '^<!-- excerpt: ' docs/*.md)
+
+# A comment "diff: FILE FILE", then a block with their difference, without licence lines and titles.
+while IFS=: read -r page line marker; do
+  read -r before after < <(sed -E 's/^<!-- diff: (.*) -->$/\1/' <<<"$marker")
+  diff -u --label "$page" --label "$before $after" \
+    <(tail -n +"$((line + 2))" "$page" | sed '/^```$/,$d') \
+    <(diff -U1 <(sed 1,8d "$before") <(sed 1,8d "$after") | sed 1,2d) || failed=1
+done < <(grep -n '^<!-- diff: ' docs/*.md)
 
 # The examples that the tables of a page name in their last column, and those that there are.
 same_examples() {
