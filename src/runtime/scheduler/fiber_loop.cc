@@ -6,6 +6,16 @@
 // it again. With kDetached set there is nobody, and it is freed here. detach() sets that flag by
 // CAS, so exactly one of the two sides frees it. User code (the result's destructor, terminate
 // handlers) runs before Enter, like the fiber itself.
+//
+// A stack on loan. A fiber that joins one which has not begun, and which this server would begin
+// next, has nothing to do until that one has ended. So the new fiber runs on the joiner's stack, as
+// a function that it calls: no switch there, none back, no word in `done` to agree on. It is a
+// fiber of its own all the same: it has its descriptor, its locals, errno, exceptions in flight and
+// floating-point environment, and when it parks the stack parks with it. The joiner is in no queue
+// meanwhile; nobody can wake it, since only that end would. Each stack is larger than it was asked
+// to be by what may be in use when it is lent (stack_pool.h), so that no fiber gets less than it
+// was promised. Rejected: to let the joiner go on elsewhere when the other parks (it has no other
+// stack).
 #include <cstdlib>
 #include <exception>
 #include <typeinfo>
@@ -20,6 +30,19 @@
 
 namespace umcg::inline v0::internal {
 namespace {
+
+void run_user_code(FiberCore& f) noexcept {
+  f.ops->invoke(f.task, &f);
+  destroy_locals(f.locals);
+}
+
+void count_end(const Worker& w, bool holds) noexcept {
+  if (holds) {
+    count_here(w.server->counters.fibers_finished);
+  } else {
+    count_anywhere(w.rt->shared_counters().fibers_finished);
+  }
+}
 
 // So that a park never has to fetch a fresh page.
 void keep_stack_in_reserve(Worker& w) noexcept {
@@ -48,21 +71,16 @@ FiberCore* run_to_end(Worker*& worker) noexcept {
 }  // namespace
 
 BodyEnd run_body(FiberCore& f) noexcept {
-  f.ops->invoke(f.task, &f);
-  destroy_locals(f.locals);
+  run_user_code(f);
   const bool detached = finish_if_detached(f);
   destroy_locals(f.locals);  // a detached fiber's result may have made some as it went
-  reset_fp_env();
+  FpEnv::set_default();
 
   Worker& w = *current_worker();
   RuntimeCore& rt = *w.rt;
   bool holds = enter(w);
   w.current.set(nullptr);
-  if (holds) {
-    count_here(w.server->counters.fibers_finished);
-  } else {
-    count_anywhere(rt.shared_counters().fibers_finished);
-  }
+  count_end(w, holds);
   FiberCore* next = nullptr;
   if (detached) {
     recycle_fiber(rt, w.server, f);
@@ -70,6 +88,40 @@ BodyEnd run_body(FiberCore& f) noexcept {
     next = complete(f, w, holds);
   }
   return {w, holds, next};
+}
+
+bool can_lend_stack(const FiberCore& joiner, const FiberCore& f) noexcept {
+  if (!f.needs_stack()) return false;
+  const char* const here = static_cast<const char*>(__builtin_frame_address(0));
+  const auto left = static_cast<std::size_t>(here - joiner.stack->low);
+  return left >= joiner.rt->stacks().default_size();
+}
+
+Worker& run_on_loan(Worker& w, FiberCore& joiner, FiberCore& f) noexcept {
+  const int error_number = *w.error_number;
+  const ExceptionState exceptions = *w.exceptions;
+  *w.exceptions = {};
+  const FpEnv fp_env = FpEnv::current();
+  FpEnv::set_default();
+  f.stack = joiner.stack;
+  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
+  w.current.set(&f);
+  leave(w);
+
+  run_user_code(f);
+
+  Worker& now = *current_worker();
+  const bool holds = enter(now);
+  count_end(now, holds);
+  f.state.store(FiberState::kDone, std::memory_order_relaxed);
+  // For the joiner alone, who is here; release for those who look without waiting.
+  f.done.word.store(kDone, std::memory_order_release);
+  now.current.set(&joiner);
+  fp_env.set();
+  *now.exceptions = exceptions;
+  *now.error_number = error_number;
+  joiner.state.store(FiberState::kRunning, std::memory_order_relaxed);
+  return holds ? now : migrate(now, joiner);
 }
 
 // No fake frames of ASan's: the loop outlives the fake stack of each fiber that it runs.

@@ -7,6 +7,7 @@
 #include "runtime/fiber/completion.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
+#include "runtime/scheduler/fiber_loop.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/sync/waiter.h"
 
@@ -31,28 +32,16 @@ Worker& suspend(Worker& w, FiberCore& f, FiberCore* next, AfterSwitch after) noe
   return now;
 }
 
-// For a fiber whose worker has lost its server: queues it. Comes back inside the runtime.
-Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
-  if (f.bound) {
-    wait_for_turn(overtaken, f);
-    return overtaken;
-  }
-  f.state.store(FiberState::kReady, std::memory_order_relaxed);
-  return suspend(overtaken, f, nullptr,
-                 {.what = AfterSwitch::What::kInject, .fiber = &f, .waiter = nullptr});
-}
-
 // Enters the runtime with a server, whatever it takes.
 Worker& enter_or_migrate(Worker& w, FiberCore& f) noexcept { return enter(w) ? w : migrate(w, f); }
 
-// Leaves the stack of the fiber, whose wait somebody will end.
-void park_with(Worker& before, FiberCore& f, AfterSwitch after) noexcept {
-  Worker& w = enter_or_migrate(before, f);
+// What comes before a fiber leaves its stack, or lends it, until its wait is ended. Inside the
+// runtime. The next fiber, or null.
+FiberCore* begin_park(Worker& w, FiberCore& f) noexcept {
   Server& s = *w.server;
   count_here(s.counters.parks);
   f.state.store(FiberState::kParked, std::memory_order_relaxed);
-  FiberCore* const next = pick_next(s, Picking::kPark);
-  leave(suspend(w, f, next, after));
+  return pick_next(s, Picking::kPark);
 }
 
 void after_switch(Worker& w) noexcept {
@@ -83,6 +72,16 @@ void after_switch(Worker& w) noexcept {
 }
 
 }  // namespace
+
+Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
+  if (f.bound) {
+    wait_for_turn(overtaken, f);
+    return overtaken;
+  }
+  f.state.store(FiberState::kReady, std::memory_order_relaxed);
+  return suspend(overtaken, f, nullptr,
+                 {.what = AfterSwitch::What::kInject, .fiber = &f, .waiter = nullptr});
+}
 
 Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept {
   Worker& w = *static_cast<Worker*>(from.data);
@@ -124,13 +123,23 @@ void park(Waiter& waiter) {
     park_bound(w, f, waiter);
     return;
   }
-  park_with(w, f, {.what = AfterSwitch::What::kPark, .fiber = &f, .waiter = &waiter});
+  Worker& inside = enter_or_migrate(w, f);
+  FiberCore* const next = begin_park(inside, f);
+  leave(
+      suspend(inside, f, next, {.what = AfterSwitch::What::kPark, .fiber = &f, .waiter = &waiter}));
 }
 
 void park_until_end(FiberCore& other) {
   Worker& w = *current_worker();
   FiberCore& f = *w.current.get();
-  park_with(w, f, {.what = AfterSwitch::What::kJoin, .fiber = &f, .joined = &other});
+  Worker& inside = enter_or_migrate(w, f);
+  FiberCore* const next = begin_park(inside, f);
+  if (next == &other && can_lend_stack(f, other)) {
+    leave(run_on_loan(inside, f, other));
+  } else {
+    leave(suspend(inside, f, next,
+                  {.what = AfterSwitch::What::kJoin, .fiber = &f, .joined = &other}));
+  }
 }
 
 void yield_current() {

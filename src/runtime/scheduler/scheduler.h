@@ -65,6 +65,8 @@ Context& destination(Worker& w, FiberCore* next) noexcept;
 Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept;
 
 void keep_stack(Worker& w, Stack* stack) noexcept;
+// For a fiber whose worker has lost its server: queues it. Comes back inside the runtime.
+Worker& migrate(Worker& overtaken, FiberCore& f) noexcept;
 
 // Entry point of every fiber stack.
 void fiber_loop(boost::context::detail::transfer_t from);

@@ -18,7 +18,10 @@ namespace {
 
 constexpr std::uint64_t kCanary = 0x756d'6367'5f65'6e64;  // "umcg_end"
 
-std::size_t stack_bytes(std::size_t index) noexcept { return StackPool::kMinSize << index; }
+std::size_t stack_bytes(std::size_t index) noexcept {
+  const std::size_t size = StackPool::kMinSize << index;
+  return size + (size / 8 & ~std::size_t{4095});
+}
 
 // 64 KiB, since glibc's alloca may step over less; a quarter of small stacks, since a guard costs
 // page-table entries.
@@ -81,7 +84,7 @@ void StackPool::release(Stack* stack) noexcept {
     if (found != kCanary)
       die("stack overflow: an unguarded stack came back with its end overwritten");
   }
-  const std::size_t index = class_of(stack->slab->stride - stack->slab->guard);
+  const std::size_t index = stack->slab->index;
   std::lock_guard lock(lock_);
   stack->next = classes_[index].warm;
   classes_[index].warm = stack;
@@ -102,6 +105,7 @@ StackSlab* StackPool::slab_to_carve(std::size_t index) noexcept {
 StackSlab* StackPool::add_slab(std::size_t index) noexcept {
   std::unique_ptr<StackSlab> slab(new (std::nothrow) StackSlab);
   if (slab == nullptr) return nullptr;
+  slab->index = index;
   slab->guard = guard_bytes(stack_bytes(index));
   slab->stride = slab->guard + stack_bytes(index);
   // Where so much is not to be had, half of it may be.

@@ -9,6 +9,9 @@
 // Memory does not stay at its high-water mark: trim(), called off the hot path, gives the pages of
 // slabs that are wholly free back to the system, beyond kKeepWarm bytes.
 //
+// Each stack has an eighth more than its size, in whole pages: what its fiber may have used of it
+// when it lends the rest to another one (fiber_loop.cc).
+//
 // All functions: any thread, outside the runtime's no-blocking sections, but for release().
 #ifndef UMCG_RUNTIME_STACK_STACK_POOL_H_
 #define UMCG_RUNTIME_STACK_STACK_POOL_H_
@@ -29,6 +32,7 @@ struct StackSlab {
   std::size_t bytes = 0;
   std::size_t stride = 0;  // guard + usable
   std::size_t guard = 0;
+  std::size_t index = 0;      // of its size class
   std::size_t count = 0;      // stacks that fit
   std::size_t carved = 0;     // of these, handed out at least once since the last trim
   std::size_t guards = 0;     // leading stacks that have a guard
@@ -56,6 +60,8 @@ class StackPool {
   void release(Stack* stack) noexcept;
   void trim() noexcept;
 
+  // What a fiber that asks for no size is promised, bytes.
+  std::size_t default_size() const noexcept { return kMinSize << default_class_; }
   std::uint64_t mapped() const noexcept { return mapped_.load(std::memory_order_relaxed); }
   std::uint64_t trims() const noexcept { return trims_.load(std::memory_order_relaxed); }
 
