@@ -12,6 +12,7 @@
 #include "runtime/fiber/stop_state.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
+#include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 #include "umcg/runtime.h"

@@ -11,6 +11,7 @@
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/fiber_loop.h"
 #include "runtime/scheduler/handoff.h"
+#include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/scheduler/worker_thread.h"

@@ -25,6 +25,7 @@
 #include "runtime/fiber/fiber_locals.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/fiber_loop.h"
+#include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 

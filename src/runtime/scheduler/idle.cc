@@ -12,6 +12,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/hogs.h"
+#include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 

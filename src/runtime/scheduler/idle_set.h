@@ -47,6 +47,7 @@ class IdleSet {
   std::atomic<bool>& monitor_sleeps() noexcept { return monitor_sleeps_; }
   // So does the standby of a server that is in this set.
   ServerBits& unwatched() noexcept { return unwatched_; }
+  const ServerBits& unwatched() const noexcept { return unwatched_; }
 
   bool any() const noexcept { return idle_.any(); }
   std::uint32_t count() const noexcept { return idle_.count(); }

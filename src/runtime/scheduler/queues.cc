@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // queues.cc - which fiber is next, and where a ready one goes.
 //
-// A server asks its own two queues first. Lest anything starve, every 61st time it looks further:
-// one fiber of the shared queue goes first, or the oldest new fiber if it has stood at the end of
-// its queue for kPatience, or the oldest that goes on. The clock is looked at every 32nd time if a
-// timer is armed.
+// A server asks its own two queues first. Each kLookPeriod times it looks further: at the clock, if
+// a timer is armed; and every second time, lest anything starve, one fiber of the shared queue goes
+// first, or the oldest new fiber if it has stood at the end of its queue for kPatience, or the
+// oldest that goes on.
 //
 // Beside a hog (hogs.h) a server takes woken fibers, and new ones only now and then.
 //
 // Fairness has a price here. A tree of fibers runs depth-first only as long as nothing but the
 // newest new fiber is taken. Each time an old one is taken, from near the root, another branch of
-// the tree comes to life with its stacks: taken every 61st time, 70,000 stacks for a tree 27 deep.
+// the tree comes to life with its stacks: taken every 62nd time, 70,000 stacks for a tree 27 deep.
 // Hence kPatience.
+#include "runtime/scheduler/queues.h"
+
 #include <algorithm>
 
 #include "runtime/base/clock.h"
@@ -24,10 +26,52 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-constexpr std::uint32_t kFairnessPeriod = 61;  // prime, so that it falls in step with nothing
-constexpr std::uint32_t kTimerPeriod = 32;
 constexpr std::int64_t kPatience = 10'000'000;
 constexpr std::size_t kInjectBatch = 64;
+
+// What is begun now may compute for long.
+void end_short_slices(Server& s) noexcept {
+  s.short_slices = false;
+  allow_long_slices(0);
+}
+
+// Beside a hog: the oldest, one each Hogs::kPatience, and none at all beside the most hogs.
+FiberCore* pop_fresh_beside_hog(Server& s) noexcept {
+  const std::int64_t now = now_ns();
+  if (now < s.next_fresh_at || s.hogs.load(std::memory_order_relaxed) >= Hogs::kMost) {
+    return nullptr;
+  }
+  s.next_fresh_at = now + Hogs::kPatience;
+  end_short_slices(s);
+  FiberCore* f = s.fresh.steal();
+  if (f == nullptr) f = s.rt->inject_queue().pop_other();
+  if (f != nullptr) current_worker()->at_leave |= kDetachAtLeave;
+  return f;
+}
+
+FiberCore* pick_fairly(Server& s) noexcept {
+  if (s.hogs.load(std::memory_order_relaxed) != 0) return nullptr;
+  if (s.rt->inject_queue().size_hint() != 0) {
+    if (FiberCore* f = s.rt->inject_queue().pop(1).pop_front()) return f;
+  }
+  const std::int64_t oldest = s.fresh.oldest();
+  const std::int64_t now = now_ns();
+  if (oldest != s.oldest_fresh) {
+    s.oldest_fresh = oldest;
+    s.oldest_fresh_since = now;
+  } else if (now - s.oldest_fresh_since >= kPatience) {
+    if (FiberCore* f = s.fresh.steal()) return f;
+  }
+  return s.ready.pop();
+}
+
+}  // namespace
+
+void notify_sleepers(Server& s) noexcept {
+  RuntimeCore& rt = *s.rt;
+  if (rt.idle().somebody_must_know()) wake_for_work(rt);
+  if (rt.idle().unwatched().test(s.index)) rt.standby_of(s)->arm();
+}
 
 FiberCore* take_injected(Server& s) noexcept {
   RuntimeCore& rt = *s.rt;
@@ -51,61 +95,11 @@ FiberCore* take_injected(Server& s) noexcept {
   return first;
 }
 
-// What is begun now may compute for long.
-void end_short_slices(Server& s) noexcept {
-  s.short_slices = false;
-  allow_long_slices(0);
-}
-
-// Beside a hog: the oldest, one each Hogs::kPatience, and none at all beside the most hogs.
-FiberCore* pop_fresh_beside_hog(Server& s) noexcept {
-  const std::int64_t now = now_ns();
-  if (now < s.next_fresh_at || s.hogs.load(std::memory_order_relaxed) >= Hogs::kMost) {
-    return nullptr;
-  }
-  s.next_fresh_at = now + Hogs::kPatience;
+FiberCore* pop_fresh_slow(Server& s) noexcept {
+  if (s.hogs.load(std::memory_order_relaxed) != 0) return pop_fresh_beside_hog(s);
   end_short_slices(s);
-  FiberCore* f = s.fresh.steal();
-  if (f == nullptr) f = s.rt->inject_queue().pop_other();
-  if (f != nullptr) current_worker()->at_leave |= kDetachAtLeave;
-  return f;
-}
-
-FiberCore* pop_fresh(Server& s) noexcept {
-  if (s.hogs.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-    return pop_fresh_beside_hog(s);
-  }
-  if (s.short_slices) [[unlikely]] {
-    end_short_slices(s);
-  }
   return s.fresh.pop();
 }
-
-FiberCore* pick_fairly(Server& s) noexcept {
-  if (s.hogs.load(std::memory_order_relaxed) != 0) return nullptr;
-  if (s.rt->inject_queue().size_hint() != 0) {
-    if (FiberCore* f = s.rt->inject_queue().pop(1).pop_front()) return f;
-  }
-  const std::int64_t oldest = s.fresh.oldest();
-  const std::int64_t now = now_ns();
-  if (oldest != s.oldest_fresh) {
-    s.oldest_fresh = oldest;
-    s.oldest_fresh_since = now;
-  } else if (now - s.oldest_fresh_since >= kPatience) {
-    if (FiberCore* f = s.fresh.steal()) return f;
-  }
-  return s.ready.pop();
-}
-
-void notify_work(Server& s) noexcept {
-  RuntimeCore& rt = *s.rt;
-  if (rt.idle().somebody_must_know()) wake_for_work(rt);
-  if (rt.idle().unwatched().test(s.index)) [[unlikely]] {
-    rt.standby_of(s)->arm();
-  }
-}
-
-}  // namespace
 
 void ensure_watched(Server& s) noexcept {
   if (s.rt->idle().unwatched().test(s.index) && s.rt->has_work_behind(s)) {
@@ -113,48 +107,25 @@ void ensure_watched(Server& s) noexcept {
   }
 }
 
-FiberCore* pick_next(Server& s, Picking picking) noexcept {
-  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed) + 1;
-  s.tick.store(tick, std::memory_order_relaxed);
-  if (tick % kTimerPeriod == 0) [[unlikely]] {
-    fire_due_timers(s);
-  }
-  if (tick % kFairnessPeriod == 0) [[unlikely]] {
-    if (FiberCore* f = pick_fairly(s)) return f;
-  }
-  FiberCore* f;
-  if (picking == Picking::kPark) {
-    f = s.ready.pop();
-    if (f == nullptr) f = pop_fresh(s);
-  } else {
-    f = pop_fresh(s);
-    if (f == nullptr) f = s.ready.pop();
-  }
-  return f != nullptr ? f : take_injected(s);
+FiberCore* look_further(Server& s) noexcept {
+  s.until_look = kLookPeriod;
+  fire_due_timers(s);
+  s.look_fairly = !s.look_fairly;
+  return s.look_fairly ? nullptr : pick_fairly(s);
 }
 
-void push_ready(Server& s, FiberCore* fiber) noexcept {
-  if (!s.ready.push(fiber, std::memory_order_seq_cst)) {
-    FiberChain half = s.ready.take_half();
-    half.push_back(fiber);
-    count_here(s.counters.overflows);
-    s.rt->inject_queue().push(half);
-  }
-  notify_work(s);
+void overflow_ready(Server& s, FiberCore* fiber) noexcept {
+  FiberChain half = s.ready.take_half();
+  half.push_back(fiber);
+  count_here(s.counters.overflows);
+  s.rt->inject_queue().push(half);
 }
 
-void push_ready(Server& s, FiberChain chain) noexcept {
-  while (FiberCore* f = chain.pop_front()) push_ready(s, f);
-}
-
-void push_fresh(Server& s, FiberCore* fiber) noexcept {
-  if (!s.fresh.push(fiber)) {
-    FiberChain half = s.fresh.take_half();
-    half.push_back(fiber);
-    count_here(s.counters.overflows);
-    s.rt->inject_queue().push(half);
-  }
-  notify_work(s);
+void overflow_fresh(Server& s, FiberCore* fiber) noexcept {
+  FiberChain half = s.fresh.take_half();
+  half.push_back(fiber);
+  count_here(s.counters.overflows);
+  s.rt->inject_queue().push(half);
 }
 
 void fire_due_timers(Server& s) noexcept {

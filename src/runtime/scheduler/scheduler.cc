@@ -8,43 +8,14 @@
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/fiber_loop.h"
+#include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/sync/waiter.h"
 
 namespace umcg::inline v0::internal {
 namespace {
 
-// Leaves the current fiber's stack for `next`. Comes back inside the runtime, maybe on another
-// worker.
-Worker& suspend(Worker& w, FiberCore& f, FiberCore* next, AfterSwitch after) noexcept {
-  // What belongs to the fiber but is kept per thread. The thread is left with nothing in flight.
-  const int error_number = *w.error_number;
-  const ExceptionState exceptions = *w.exceptions;
-  *w.exceptions = {};
-  Stack& self = *f.stack;
-  Context& to = destination(w, next);
-  w.after = after;
-  w.leaving = &self;
-  Worker& now = arrive(jump(self, to, &w, true), self);
-  *now.error_number = error_number;
-  *now.exceptions = exceptions;
-  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
-  return now;
-}
-
-// Enters the runtime with a server, whatever it takes.
-Worker& enter_or_migrate(Worker& w, FiberCore& f) noexcept { return enter(w) ? w : migrate(w, f); }
-
-// What comes before a fiber leaves its stack, or lends it, until its wait is ended. Inside the
-// runtime. The next fiber, or null.
-FiberCore* begin_park(Worker& w, FiberCore& f) noexcept {
-  Server& s = *w.server;
-  count_here(s.counters.parks);
-  f.state.store(FiberState::kParked, std::memory_order_relaxed);
-  return pick_next(s, Picking::kPark);
-}
-
-void after_switch(Worker& w) noexcept {
+inline void after_switch(Worker& w) noexcept {
   const AfterSwitch& after = w.after;
   switch (after.what) {
     case AfterSwitch::What::kNothing:
@@ -71,6 +42,48 @@ void after_switch(Worker& w) noexcept {
   }
 }
 
+inline Worker& arrive_at(boost::context::detail::transfer_t from, Context& self) noexcept {
+  Worker& w = *static_cast<Worker*>(from.data);
+  w.leaving->saved = from.fctx;
+  finish_switch(self);
+  after_switch(w);
+  w.after.what = AfterSwitch::What::kNothing;
+  return w;
+}
+
+// Leaves the current fiber's stack for `next`. Comes back inside the runtime, maybe on another
+// worker. Inlined, and with it all that a switch needs: it is the hottest path of all.
+[[gnu::always_inline]] inline Worker& suspend(Worker& w, FiberCore& f, FiberCore* next,
+                                              AfterSwitch after) noexcept {
+  // What belongs to the fiber but is kept per thread. The thread is left with nothing in flight.
+  const int error_number = *w.error_number;
+  const ExceptionState exceptions = *w.exceptions;
+  *w.exceptions = {};
+  Stack& self = *f.stack;
+  const bool is_suspended = next != nullptr && next->stack != nullptr;
+  if (is_suspended) w.current.set(next);
+  Context& to = is_suspended ? *next->stack : destination(w, next);
+  w.after = after;
+  w.leaving = &self;
+  Worker& now = arrive_at(jump(self, to, &w, true), self);
+  *now.error_number = error_number;
+  *now.exceptions = exceptions;
+  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
+  return now;
+}
+
+// Enters the runtime with a server, whatever it takes.
+Worker& enter_or_migrate(Worker& w, FiberCore& f) noexcept { return enter(w) ? w : migrate(w, f); }
+
+// What comes before a fiber leaves its stack, or lends it, until its wait is ended. Inside the
+// runtime. The next fiber, or null.
+FiberCore* begin_park(Worker& w, FiberCore& f) noexcept {
+  Server& s = *w.server;
+  count_here(s.counters.parks);
+  f.state.store(FiberState::kParked, std::memory_order_relaxed);
+  return pick_next(s, Picking::kPark);
+}
+
 }  // namespace
 
 Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
@@ -84,12 +97,7 @@ Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
 }
 
 Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept {
-  Worker& w = *static_cast<Worker*>(from.data);
-  w.leaving->saved = from.fctx;
-  finish_switch(self);
-  after_switch(w);
-  w.after.what = AfterSwitch::What::kNothing;
-  return w;
+  return arrive_at(from, self);
 }
 
 Context& destination(Worker& w, FiberCore* next) noexcept {

@@ -43,21 +43,7 @@ void regain_server();
 // Sees to it that the timer fires.
 void arm_timer(Timer& timer) noexcept;
 
-// --- inside the runtime, by the holder of the server ---
-
-// In which order the queues are asked.
-enum class Picking : std::uint8_t {
-  kPark,   // fibers that go on before new ones: a tree of fibers shrinks before it grows
-  kYield,  // new ones first: who yields wants to see others run
-};
-// The next fiber of this server, or null.
-FiberCore* pick_next(Server& s, Picking picking) noexcept;
-void push_ready(Server& s, FiberCore* fiber) noexcept;
-void push_ready(Server& s, FiberChain chain) noexcept;
-void push_fresh(Server& s, FiberCore* fiber) noexcept;
-void fire_due_timers(Server& s) noexcept;
-// After fibers came to the server's queues by another way than push_...(): arms its standby.
-void ensure_watched(Server& s) noexcept;
+// --- inside the runtime, by the holder of the server; the queues are in queues.h ---
 
 // Prepares the switch to `next` (null: the host) and says whose context to jump to.
 Context& destination(Worker& w, FiberCore* next) noexcept;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// queues.h - which fiber is next, and where a ready one goes: the part of each switch, to be
+// inlined. What happens now and then is in queues.cc, with the rules.
+#ifndef UMCG_RUNTIME_SCHEDULER_QUEUES_H_
+#define UMCG_RUNTIME_SCHEDULER_QUEUES_H_
+
+#include <cstdint>
+
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/server.h"
+
+namespace umcg::inline v0::internal {
+
+// All by the holder of the server, inside the runtime.
+
+// In which order the queues are asked.
+enum class Picking : std::uint8_t {
+  kPark,   // fibers that go on before new ones: a tree of fibers shrinks before it grows
+  kYield,  // new ones first: who yields wants to see others run
+};
+
+// Each kLookPeriod picks: fires timers, and returns a fiber that would starve otherwise, or null.
+FiberCore* look_further(Server& s) noexcept;
+// Where new fibers are picked with care: beside a hog, or with the time slices of one.
+FiberCore* pop_fresh_slow(Server& s) noexcept;
+FiberCore* take_injected(Server& s) noexcept;
+// For a full queue: half of it goes to the shared one, with the fiber.
+void overflow_ready(Server& s, FiberCore* fiber) noexcept;
+void overflow_fresh(Server& s, FiberCore* fiber) noexcept;
+// Somebody sleeps who must learn of what was queued.
+void notify_sleepers(Server& s) noexcept;
+
+inline constexpr std::uint32_t kLookPeriod = 31;  // prime, so that it falls in step with nothing
+
+inline FiberCore* pop_fresh(Server& s) noexcept {
+  if (s.hogs.load(std::memory_order_relaxed) != 0 || s.short_slices) [[unlikely]] {
+    return pop_fresh_slow(s);
+  }
+  return s.fresh.pop();
+}
+
+// The next fiber of this server, or null.
+inline FiberCore* pick_next(Server& s, Picking picking) noexcept {
+  s.tick.store(s.tick.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (--s.until_look == 0) [[unlikely]] {
+    if (FiberCore* f = look_further(s)) return f;
+  }
+  FiberCore* f;
+  if (picking == Picking::kPark) {
+    f = s.ready.pop();
+    if (f == nullptr) f = pop_fresh(s);
+  } else {
+    f = pop_fresh(s);
+    if (f == nullptr) f = s.ready.pop();
+  }
+  return f != nullptr ? f : take_injected(s);
+}
+
+// After the fiber was queued, by a seq_cst store.
+inline void notify_work(Server& s) noexcept {
+  const IdleSet& idle = s.rt->idle();
+  if (idle.somebody_must_know() || idle.unwatched().test(s.index)) [[unlikely]] {
+    notify_sleepers(s);
+  }
+}
+
+inline void push_ready(Server& s, FiberCore* fiber) noexcept {
+  if (!s.ready.push(fiber, std::memory_order_seq_cst)) [[unlikely]] {
+    overflow_ready(s, fiber);
+  }
+  notify_work(s);
+}
+
+inline void push_ready(Server& s, FiberChain chain) noexcept {
+  while (FiberCore* f = chain.pop_front()) push_ready(s, f);
+}
+
+inline void push_fresh(Server& s, FiberCore* fiber) noexcept {
+  if (!s.fresh.push(fiber)) [[unlikely]] {
+    overflow_fresh(s, fiber);
+  }
+  notify_work(s);
+}
+
+void fire_due_timers(Server& s) noexcept;
+// After fibers came to the server's queues by another way than push_...(): arms its standby.
+void ensure_watched(Server& s) noexcept;
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_SCHEDULER_QUEUES_H_
