@@ -4,13 +4,16 @@
 //     short_block_3, _10, _20   16 tasks x 200 calls that block for so many us: to hand the server
 //                               over may cost more than it gives. Floor: umcg with hand-off off
 //     block_to_next             from the start of a blocking call to the next fiber's first
-//                               instruction, one server. Floor: a futex wake and wait on one CPU
+//                               instruction, one server; by each oracle that works here, and by the
+//                               monitor alone. Floor: a futex wake and wait on one CPU
 //     block_to_next_hog         the same beside a thread that computes on the same CPU
 //     sleeper_beside_hogs       how late a sleep of 1 ms ends beside 4 tasks that compute 20 ms
 //                               between yields
 //     hog_tasks                 200 tasks that compute 20 ms: each one's share of the time, and how
 //                               many threads that took
+#include <fcntl.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -56,10 +59,14 @@ void add_short_block(std::chrono::microseconds block) {
   add_one("floor", umcg::Handoff::kOff);
 }
 
-// How long after the start of a blocking call the fiber behind runs.
-std::vector<Clock::duration> delays_to_next(int rounds, std::chrono::nanoseconds block) {
+// How long after the start of a read(2) that must wait the fiber behind runs, which then writes
+// what is read. Not a sleep: to set up its timer takes the kernel some microseconds before it
+// blocks.
+std::vector<Clock::duration> delays_to_next(int rounds) {
   std::vector<Clock::duration> delays;
   delays.reserve(static_cast<std::size_t>(rounds));
+  int pipe[2];
+  if (pipe2(pipe, O_CLOEXEC) != 0) return delays;
   umcg::Semaphore ready(0);
   umcg::Semaphore ran(0);
   Clock::time_point ran_at;
@@ -67,6 +74,7 @@ std::vector<Clock::duration> delays_to_next(int rounds, std::chrono::nanoseconds
     for (int i = 0; i < rounds; ++i) {
       ready.acquire();
       ran_at = Clock::now();
+      [[maybe_unused]] const auto written = write(pipe[1], "", 1);
       ran.release();
     }
   });
@@ -75,13 +83,16 @@ std::vector<Clock::duration> delays_to_next(int rounds, std::chrono::nanoseconds
     // not ask for it. Without one, the next fiber would not wait for this one at all.
     umcg::this_fiber::yield();
     ready.release();  // it waits behind this fiber from here on
+    char byte;
     const Clock::time_point blocked_at = Clock::now();
-    raw_sleep(block);
+    [[maybe_unused]] const auto got = read(pipe[0], &byte, 1);
     ran.acquire();
     // It may have run before: the server may pass on as soon as the kernel preempts this thread.
     delays.push_back(std::max(ran_at - blocked_at, Clock::duration::zero()));
   }
   next.join();
+  close(pipe[0]);
+  close(pipe[1]);
   return delays;
 }
 
@@ -105,20 +116,40 @@ class Hog {
   std::thread thread_;
 };
 
+// The oracles that work here, and the monitor alone.
+struct Backend {
+  const char* impl;
+  const char* oracle;
+  umcg::Handoff handoff = umcg::Handoff::kAuto;
+};
+constexpr Backend kBackends[] = {{"umcg", ""},
+                                 {"umcg_proc", "proc"},
+                                 {"umcg_perf", "perf"},
+                                 {"umcg_bpf", "bpf"},
+                                 {"umcg_monitor", "", umcg::Handoff::kMonitor}};
+
+bool works_here(const Backend& backend) {
+  const std::string oracle = backend.oracle;
+  return oracle.empty() || umcg::Runtime({.servers = 1, .oracle = oracle}).stats().oracle == oracle;
+}
+
 template <class Beside>
-void add_block_to_next(const char* name, int full_rounds, std::chrono::nanoseconds block) {
-  add_once(name, "umcg", 1, [=](benchmark::State& state) {
-    const int rounds = full_or_smoke(full_rounds, 20);
-    Umcg impl(1);
-    [[maybe_unused]] Beside beside;
-    std::vector<Clock::duration> delays;
-    for (auto _ : state) {
-      const Clock::time_point start = Clock::now();
-      impl.run([&] { delays = delays_to_next(rounds, block); });
-      state.SetIterationTime(seconds_of(Clock::now() - start));
-    }
-    report_delays(state, delays, rounds);
-  });
+void add_block_to_next(const char* name, int full_rounds) {
+  for (const Backend& backend : kBackends) {
+    if (!works_here(backend)) continue;
+    add_once(name, backend.impl, 1, [=](benchmark::State& state) {
+      const int rounds = full_or_smoke(full_rounds, 20);
+      Umcg impl(1, {.handoff = backend.handoff, .oracle = backend.oracle});
+      [[maybe_unused]] Beside beside;
+      std::vector<Clock::duration> delays;
+      for (auto _ : state) {
+        const Clock::time_point start = Clock::now();
+        impl.run([&] { delays = delays_to_next(rounds); });
+        state.SetIterationTime(seconds_of(Clock::now() - start));
+      }
+      report_delays(state, delays, rounds);
+    });
+  }
   add(name, "floor", 1, [](benchmark::State& state) {
     const int n = full_or_smoke(5'000, 100);
     OnThisThread here;
@@ -206,11 +237,8 @@ void add_hogs(int servers) {
 int main(int argc, char** argv) {
   bench::prepare_peers();
   for (const int us : {3, 10, 20}) bench::add_short_block(std::chrono::microseconds(us));
-  bench::add_block_to_next<bench::Nothing>("handoff/block_to_next", 2'000,
-                                           std::chrono::microseconds(300));
-  // Beside a hog the next fiber may come late: the block has to outlast that.
-  bench::add_block_to_next<bench::Hog>("handoff/block_to_next_hog", 300,
-                                       std::chrono::milliseconds(20));
+  bench::add_block_to_next<bench::Nothing>("handoff/block_to_next", 2'000);
+  bench::add_block_to_next<bench::Hog>("handoff/block_to_next_hog", 300);
   for (int servers : {1, 2}) bench::add_hogs(servers);
   return bench::run_main(argc, argv);
 }

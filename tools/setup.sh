@@ -35,6 +35,7 @@ gate              clang                                           command clang+
 gate              libclang-rt-dev|libclang-rt-14-dev              runtime tsan
 gate              clang-format                                    command clang-format
 gate              clang-tidy                                      command clang-tidy
+gate              valgrind                                        command valgrind
 gate              spin                                            command spin
 gate              strace                                          command strace
 gate              python3                                         command python3

@@ -58,7 +58,7 @@ class UMCG_API Semaphore {
  private:
   struct Case;
 
-  std::atomic<std::int64_t> state_;  // permits * 2, plus 1 while somebody waits
+  std::atomic<std::int64_t> state_;  // see semaphore.cc
   internal::WaitQueue queue_;
 };
 

@@ -23,6 +23,11 @@ inline void after_switch(Worker& w) noexcept {
     case AfterSwitch::What::kPark:
       if (!after.waiter->settle_parked()) push_ready(*w.server, after.fiber);
       return;
+    case AfterSwitch::What::kEnter:
+      if (!after.entry->enter(*after.entry->node, after.entry->object)) {
+        push_ready(*w.server, after.fiber);
+      }
+      return;
     case AfterSwitch::What::kJoin:
       if (!join_directly(*after.joined, *after.fiber)) push_ready(*w.server, after.fiber);
       return;
@@ -135,6 +140,15 @@ void park(Waiter& waiter) {
   FiberCore* const next = begin_park(inside, f);
   leave(
       suspend(inside, f, next, {.what = AfterSwitch::What::kPark, .fiber = &f, .waiter = &waiter}));
+}
+
+void park(DirectEntry& entry) {
+  Worker& w = *current_worker();
+  FiberCore& f = *w.current.get();
+  Worker& inside = enter_or_migrate(w, f);
+  FiberCore* const next = begin_park(inside, f);
+  leave(
+      suspend(inside, f, next, {.what = AfterSwitch::What::kEnter, .fiber = &f, .entry = &entry}));
 }
 
 void park_until_end(FiberCore& other) {

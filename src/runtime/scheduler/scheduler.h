@@ -33,6 +33,9 @@ struct Server;
 void make_ready(FiberCore* fiber) noexcept;
 // The current fiber, unpinned, leaves its stack until the waiter is claimed.
 void park(Waiter& waiter);
+// The current fiber, unpinned and unbound, leaves its stack until it is made ready by whoever finds
+// it where the entry has put it, or at once if there was no place.
+void park(DirectEntry& entry);
 // The current fiber, unpinned and unbound, leaves its stack until the other one has ended. Nobody
 // else may wait for that meanwhile.
 void park_until_end(FiberCore& other);

@@ -22,14 +22,24 @@ class Waiter;
 struct FiberCore;
 struct Server;
 struct Stack;
+struct WaitNode;
+
+// By which the far side of a switch enters a fiber, parked now, where others can find it. False: no
+// place there, and the fiber is ready.
+struct DirectEntry {
+  WaitNode* node;
+  bool (*enter)(WaitNode&, void* object);
+  void* object;
+};
 
 // What the far side of a switch does for the context that was left, once it is safe to resume it.
 struct AfterSwitch {
-  enum class What : std::uint8_t { kNothing, kPark, kJoin, kRequeue, kInject, kRelease };
+  enum class What : std::uint8_t { kNothing, kPark, kEnter, kJoin, kRequeue, kInject, kRelease };
   What what = What::kNothing;
   FiberCore* fiber = nullptr;
   union {
     Waiter* waiter = nullptr;  // kPark
+    DirectEntry* entry;        // kEnter
     FiberCore* joined;         // kJoin
     Stack* stack;              // kRelease
   };

@@ -15,9 +15,11 @@
 // Rejected: strict FIFO hand-over (each contended pass costs a switch); pure barging (starves).
 #include "umcg/mutex.h"
 
+#include "runtime/base/brief_lock.h"
 #include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
+#include "runtime/runtime_core.h"
 #include "runtime/sync/wait_queue.h"
 
 namespace umcg::inline v0 {
@@ -42,6 +44,31 @@ Attempt take_or_announce(std::atomic<std::uintptr_t>& owner, std::uintptr_t toke
       return free ? Attempt::kTaken : Attempt::kMustWait;
     }
   }
+}
+
+// Whether a lock's holder can be at work while the caller looks on.
+bool holder_may_run() noexcept {
+  const Worker* const w = current_worker();
+  return w == nullptr || w->rt->servers().size() > 1;
+}
+
+// A lock is mostly held for less time than a park and a wake-up take. So one who finds it held,
+// with nobody waiting, looks again for a while, less and less often, lest it take the holder's
+// cache line away. False: it must wait.
+bool take_soon(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept {
+  if (!holder_may_run()) return false;
+  constexpr int kMostPauses = 16;
+  for (int pauses = 1; pauses <= kMostPauses; pauses *= 2) {
+    for (int i = 0; i < pauses; ++i) cpu_relax();
+    std::uintptr_t seen = owner.load(std::memory_order_relaxed);
+    // Acquire pairs with the release of unlock().
+    if (seen == 0 && owner.compare_exchange_strong(seen, token, std::memory_order_acquire,
+                                                   std::memory_order_relaxed)) {
+      return true;
+    }
+    if ((seen & kWaiting) != 0 || seen == token) return false;
+  }
+  return false;
 }
 
 WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
@@ -109,9 +136,11 @@ bool Mutex::try_lock() noexcept {
 }
 
 void Mutex::lock() {
+  const std::uintptr_t token = current_token();
   std::uintptr_t free = 0;
-  if (!owner_.compare_exchange_strong(free, current_token(), std::memory_order_acquire,
-                                      std::memory_order_relaxed)) {
+  if (!owner_.compare_exchange_strong(free, token, std::memory_order_acquire,
+                                      std::memory_order_relaxed) &&
+      !take_soon(owner_, token)) {
     (void)lock_slow(owner_, queue_, nullptr, Deadline());
     return;
   }

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// state_ = permits * 2 + (somebody waits). While the bit is set, permits change only under the
+// state_ = permits * 2 + (somebody is queued). While the bit is set, permits change only under the
 // queue's lock, and newcomers queue up behind those who wait. release() with the bit set gives
 // permits to the first waiters directly: nobody can snatch them, and each wakes exactly once.
+//
+// Negative: minus the address of the node of the one who waits, for one permit and without a limit,
+// while there are no permits and nobody is queued. That is the common case, and costs one CAS to
+// wait and one to be woken, with no queue and no claim. It is a fiber, parked already: the far side
+// of its switch writes its node by CAS from 0. If that fails it is made ready where it stands, and
+// tries again. Who takes the node out by CAS is the only one who knows of it: release(), which
+// makes the fiber ready, or a second waiter, who under the queue's lock puts it at the head of the
+// queue, where it is one like others. The two cannot both: their CASes are on the same word.
 #include "umcg/semaphore.h"
 
 #include "runtime/base/report.h"
@@ -15,6 +23,46 @@ using namespace internal;
 namespace {
 
 constexpr std::int64_t kWaiting = 1;
+
+constexpr bool waits_directly(std::int64_t state) noexcept { return state < 0; }
+WaitNode& direct_waiter(std::int64_t state) noexcept {
+  return *reinterpret_cast<WaitNode*>(static_cast<std::intptr_t>(-state));
+}
+
+// Sets the bit. Under the lock. False, with a new look at the state, if another one was faster.
+bool announce(QueueLock& lock, std::atomic<std::int64_t>& state, std::int64_t& seen) noexcept {
+  const std::int64_t announced = waits_directly(seen) ? kWaiting : seen | kWaiting;
+  // Acquire pairs with the release in enter_directly(): its node is ours to link now.
+  if (!state.compare_exchange_weak(seen, announced, std::memory_order_acquire,
+                                   std::memory_order_relaxed)) {
+    return false;
+  }
+  if (waits_directly(seen)) lock.push_back(direct_waiter(seen));
+  return true;
+}
+
+// For the far side of the switch that parks the node's fiber.
+bool enter_directly(WaitNode& node, void* state) noexcept {
+  node.waiter->begin_parked();
+  std::int64_t none = 0;
+  // Release publishes the saved context and the node to whoever takes it out.
+  if (static_cast<std::atomic<std::int64_t>*>(state)->compare_exchange_strong(
+          none, -static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(&node)),
+          std::memory_order_release, std::memory_order_relaxed)) {
+    return true;
+  }
+  (void)node.waiter->try_claim(kRetry);
+  return false;
+}
+
+// For one permit. False: it was not to be had this way.
+bool acquire_directly(std::atomic<std::int64_t>& state) {
+  if (state.load(std::memory_order_relaxed) != 0) return false;
+  Waiter waiter(WaitReason::kSemaphore, &state);
+  if (!waiter.can_park_directly()) return false;
+  WaitNode node{.waiter = &waiter, .amount = 1};
+  return waiter.park_directly(node, enter_directly, &state) != kRetry;
+}
 
 // Serves waiters in order while permits last. Under the lock.
 void grant(QueueLock& lock, std::atomic<std::int64_t>& state, Wakeups& wakeups) noexcept {
@@ -49,11 +97,12 @@ WaitStatus acquire_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
           return early;
         }
       }
-      // Acquire pairs with the release of release().
-      if (state.compare_exchange_weak(seen, enough ? seen - 2 * n : seen | kWaiting,
-                                      std::memory_order_acquire, std::memory_order_relaxed)) {
-        if (enough) return WaitStatus::kReady;
-        break;
+      if (!enough) {
+        if (announce(lock, state, seen)) break;
+        // Acquire pairs with the release of release().
+      } else if (state.compare_exchange_weak(seen, seen - 2 * n, std::memory_order_acquire,
+                                             std::memory_order_relaxed)) {
+        return WaitStatus::kReady;
       }
     }
     lock.push_back(node);
@@ -74,7 +123,7 @@ struct Semaphore::Case {
     std::int64_t seen = state.load(std::memory_order_relaxed);
     while ((seen & kWaiting) == 0) {
       if (seen / 2 >= c.number) return false;
-      if (state.compare_exchange_weak(seen, seen | kWaiting, std::memory_order_relaxed)) break;
+      if (announce(lock, state, seen)) break;
     }
     node.amount = c.number;
     lock.push_back(node);
@@ -110,7 +159,8 @@ bool Semaphore::try_acquire(std::ptrdiff_t n) noexcept {
 }
 
 void Semaphore::acquire(std::ptrdiff_t n) {
-  if (!try_acquire(n)) (void)acquire_slow(state_, queue_, nullptr, Deadline(), n);
+  if (try_acquire(n) || (n == 1 && acquire_directly(state_))) return;
+  (void)acquire_slow(state_, queue_, nullptr, Deadline(), n);
 }
 
 WaitStatus Semaphore::acquire(std::stop_token stop, Deadline deadline, std::ptrdiff_t n) {
@@ -119,13 +169,17 @@ WaitStatus Semaphore::acquire(std::stop_token stop, Deadline deadline, std::ptrd
 
 void Semaphore::release(std::ptrdiff_t n) noexcept {
   if (n < 0) die("Semaphore: release() of a negative number of permits");
+  if (n == 0) return;
   for (;;) {
     std::int64_t seen = state_.load(std::memory_order_relaxed);
     while ((seen & kWaiting) == 0) {
-      if (seen / 2 > max() - n) die("Semaphore: more than max() permits");
-      // The last touch: whoever acquires these permits may destroy the semaphore.
-      if (state_.compare_exchange_weak(seen, seen + 2 * n, std::memory_order_release,
-                                       std::memory_order_relaxed)) {
+      const bool direct = waits_directly(seen);
+      if (!direct && seen / 2 > max() - n) die("Semaphore: more than max() permits");
+      // The last touch: whoever acquires these permits may destroy the semaphore. Acquire pairs
+      // with the release in enter_directly(): that fiber's context is saved.
+      if (state_.compare_exchange_weak(seen, direct ? 2 * (n - 1) : seen + 2 * n,
+                                       std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        if (direct) direct_waiter(seen).waiter->make_ready_directly();
         return;
       }
     }

@@ -49,6 +49,15 @@ Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
   return state_.load(std::memory_order_acquire);
 }
 
+Outcome Waiter::park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object) {
+  const ShowWait show(fiber_->waits_for, reason_, object_, false);
+  DirectEntry entry{&node, enter, object};
+  park(entry);
+  return state_.load(std::memory_order_acquire);
+}
+
+void Waiter::make_ready_directly() noexcept { make_ready(fiber_); }
+
 void Waiter::let_go() noexcept {
   // Release pairs with the acquire below.
   if (let_go_.exchange(kLetGo, std::memory_order_release) == kHeldAndAwaited) {

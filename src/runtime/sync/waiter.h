@@ -43,6 +43,7 @@
 
 namespace umcg::inline v0::internal {
 
+struct WaitNode;
 struct Worker;
 namespace shim {
 struct Task;
@@ -93,6 +94,18 @@ class Waiter {
 
   // Waits until somebody claims. The waiter's fiber or thread; may suspend, may migrate.
   Outcome wait(const std::stop_token* stop, Deadline deadline);
+
+  // For an object with a place for one waiter, who is parked when it is entered there
+  // (semaphore.cc): no claim is needed then. A wait without a limit, of a fiber that is unpinned
+  // and unbound.
+  bool can_park_directly() const noexcept { return fiber_ != nullptr && !fiber_->bound; }
+  // Parks the fiber; the far side of the switch calls enter(node, object). If that is false, or
+  // when somebody claims or calls make_ready_directly(), it runs on. Returns the claim, or kParked.
+  Outcome park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object);
+  // By enter(), before others can find the node.
+  void begin_parked() noexcept { state_.store(kParked, std::memory_order_relaxed); }
+  // The only one who knows of the waiter.
+  void make_ready_directly() noexcept;
 
   // After wait(): whether the claimer may still be in the critical section in which it claimed.
   bool claimer_may_linger() const noexcept { return claimed_open_ || fiber_ == nullptr; }
