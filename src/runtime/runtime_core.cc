@@ -32,6 +32,8 @@ constexpr std::uint64_t kIdBlock = 1 << 16;
 std::atomic<std::uint64_t> g_next_id{1};  // over all runtimes of the process
 
 std::unique_ptr<shim::BlockOracle> choose_oracle(const RuntimeOptions& options) {
+  // Nobody will ask it: no need to try what works.
+  if (options.handoff == Handoff::kOff) return shim::make_oracle(shim::OracleKind::kClock);
   std::string why;
   auto oracle = shim::choose_oracle(options.oracle, &why);
   if (!why.empty()) warn("runtime \"%s\": %s", options.name.c_str(), why.c_str());
