@@ -32,11 +32,7 @@ std::stop_token get_stop_token() {
 }
 
 void yield() {
-  if (current_fiber() != nullptr) {
-    yield_current();
-  } else {
-    ::sched_yield();
-  }
+  if (!yield_current()) ::sched_yield();
 }
 
 WaitStatus sleep_until(Deadline deadline, std::stop_token stop) {

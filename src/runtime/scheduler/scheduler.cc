@@ -15,7 +15,7 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-inline void after_switch(Worker& w) noexcept {
+[[gnu::always_inline]] inline void after_switch(Worker& w) noexcept {
   const AfterSwitch& after = w.after;
   switch (after.what) {
     case AfterSwitch::What::kNothing:
@@ -164,21 +164,23 @@ void park_until_end(FiberCore& other) {
   }
 }
 
-void yield_current() {
-  Worker& w = *current_worker();
+bool yield_current() {
+  Worker* const here = current_worker();
+  if (here == nullptr || here->current.get() == nullptr) return false;
+  Worker& w = *here;
   FiberCore& f = *w.current.get();
   if (f.no_suspend != 0) die("a stop callback must not suspend");
   if (f.pins != 0) {
     ::sched_yield();
-    return;
+    return true;
   }
   if (!enter(w)) {
     leave(migrate(w, f));  // it has stood in a queue: others went first
-    return;
+    return true;
   }
   if (f.bound) {
     yield_bound(w, f);
-    return;
+    return true;
   }
   Server& s = *w.server;
   f.patient = s.long_turn.load(std::memory_order_relaxed) == s.tick.load(std::memory_order_relaxed);
@@ -186,11 +188,12 @@ void yield_current() {
   if (next == nullptr) {
     f.patient = false;
     leave(w);
-    return;
+    return true;
   }
   count_here(s.counters.yields);
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
   leave(suspend(w, f, next, {.what = AfterSwitch::What::kRequeue, .fiber = &f, .waiter = nullptr}));
+  return true;
 }
 
 void regain_server() {
