@@ -8,6 +8,7 @@
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/hogs.h"
 #include "runtime/scheduler/server_word.h"
+#include "runtime/scheduler/worker_thread.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -62,10 +63,11 @@ bool enter_slow(Worker& w) noexcept {
   return false;
 }
 
-bool give_server_away(Worker& w) noexcept {
+bool give_server_away(Worker& w, bool beside_hog) noexcept {
   Server& s = *w.server;
   Worker* const next = w.rt->workers().take_for(s);
   if (next == nullptr) return false;
+  if (beside_hog) give_short_slices(*next);
   // First the word, then in_rt: a worker that is outside and still named in the word may be claimed
   // from, and then this store would take the server away from the claimer.
   WorkerPool::assign(*next, s);

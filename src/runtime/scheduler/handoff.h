@@ -22,8 +22,8 @@ struct Worker;
 void lose_server(Worker& w) noexcept;
 
 // The holder, inside the runtime. Gives its server to an idle worker and ends the Enter. False,
-// with nothing changed, if there is no idle worker.
-bool give_server_away(Worker& w) noexcept;
+// with nothing changed, if there is no idle worker. `beside_hog`: the worker computes on.
+bool give_server_away(Worker& w, bool beside_hog = false) noexcept;
 
 // Outside the runtime, on a worker that is about to block its thread with a pinned fiber.
 void hand_over_for_pin(Worker& w) noexcept;

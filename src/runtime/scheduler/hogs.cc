@@ -5,12 +5,12 @@
 
 #include "kernel_shim/process_barrier.h"
 #include "runtime/base/clock.h"
-#include "runtime/base/slice.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/handoff.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
+#include "runtime/scheduler/worker_thread.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -57,9 +57,7 @@ void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
     return;
   }
   s.next_fresh_at = next_fresh_at;
-  s.short_slices = true;
-  // One that has only just been made has no tid yet, and no short slices then.
-  if (next->watchable.load(std::memory_order_acquire)) prefer_short_slices(next->subject.tid);
+  give_short_slices(*next);
   WorkerPool::assign(*next, s);
 }
 
@@ -85,8 +83,7 @@ void detach_self(Worker& w) noexcept {
   const std::int64_t now = now_ns();
   // Before it is somebody else's.
   s.next_fresh_at = now + Hogs::kPatience;
-  s.short_slices = true;
-  if (!give_server_away(w)) return;
+  if (!give_server_away(w, true)) return;
   (void)begin_hog(w, s);  // false: the monitor was about to, and takes its mark back itself
   count_anywhere(w.rt->shared_counters().handoffs_hog);
 }
@@ -102,7 +99,10 @@ bool begin_hog(Worker& w, Server& s) noexcept {
 void end_hog(Worker& w) noexcept {
   Server* const s = w.hog_of.exchange(nullptr, std::memory_order_acq_rel);
   if (s == nullptr) return;
-  if (current_worker() == &w && w.current.get() != nullptr) w.current.get()->patient = true;
+  if (current_worker() == &w) {
+    w.tired = true;
+    if (w.current.get() != nullptr) w.current.get()->patient = true;
+  }
   count_off(*s);
 }
 

@@ -38,6 +38,7 @@ bool provide_stack(Worker& w, FiberCore* f) noexcept {
 }  // namespace
 
 void host_loop(Worker& w) noexcept {
+  w.server->short_slices = w.short_slices;
   while (w.server != nullptr) {
     FiberCore* const f = find_work(w);
     if (f == nullptr) return;

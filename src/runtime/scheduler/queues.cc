@@ -32,6 +32,7 @@ constexpr std::size_t kInjectBatch = 64;
 // What is begun now may compute for long.
 void end_short_slices(Server& s) noexcept {
   s.short_slices = false;
+  current_worker()->short_slices = false;
   allow_long_slices(0);
 }
 

@@ -41,7 +41,7 @@ struct alignas(128) Server {
   std::uint32_t until_look = 1;             // picks before the next look beyond the queues
   bool look_fairly = false;                 // at every second of them
   std::atomic<std::uint32_t> long_turn{0};  // the tick of one, as the monitor found
-  bool short_slices = false;                // the holder's thread was given them, beside a hog
+  bool short_slices = false;                // the holder's thread has them
   std::int64_t next_fresh_at = 0;           // beside a hog: when to begin a new fiber
   std::uint32_t random = 1;
   std::int64_t oldest_fresh = 0;        // which new fiber was the oldest at the last fair pick,

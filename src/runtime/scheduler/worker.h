@@ -71,6 +71,9 @@ struct alignas(64) Worker {
   int pinned_cpu = -1;
   int policy = 0;              // of scheduling, as the thread began
   bool interruptible = false;  // inside interruptible()
+  // The thread has short time slices. Written by whoever disposes of an idle worker, then by it.
+  bool short_slices = false;
+  bool tired = false;  // computed for long: the kernel would make it wait now
 
   // Written by the creator, before others can find the worker.
   std::uint32_t index = 0;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <new>
+#include <utility>
 
 #include "kernel_shim/task.h"
 #include "runtime/runtime_core.h"
@@ -86,6 +87,7 @@ Worker* WorkerPool::take_idle() noexcept {
   Worker* const w = idle_;
   if (w != nullptr) {
     idle_ = w->next_idle;
+    if (idle_ == nullptr) last_idle_ = nullptr;
     listed_.fetch_sub(1, std::memory_order_relaxed);
   }
   return w;
@@ -108,12 +110,14 @@ bool WorkerPool::give_spare(Server& s, Worker& worker) noexcept {
 }
 
 void WorkerPool::put_back(Worker& worker) noexcept {
+  const bool tired = std::exchange(worker.tired, false);
   for (Server& s : rt_.servers()) {
-    if (give_spare(s, worker)) return;
+    if (!tired && give_spare(s, worker)) return;
   }
   std::lock_guard lock(lock_);
-  worker.next_idle = idle_;
-  idle_ = &worker;
+  Worker*& link = tired && last_idle_ != nullptr ? last_idle_->next_idle : idle_;
+  worker.next_idle = std::exchange(link, &worker);
+  if (worker.next_idle == nullptr) last_idle_ = &worker;
   listed_.fetch_add(1, std::memory_order_relaxed);
 }
 

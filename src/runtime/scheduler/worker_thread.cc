@@ -9,6 +9,7 @@
 
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/slice.h"
 #include "runtime/cpu_count.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
@@ -75,8 +76,17 @@ Server* next_order(Worker& w) noexcept {
 
 }  // namespace
 
+void give_short_slices(Worker& w) noexcept {
+  // One that has only just been made has no tid yet.
+  if (w.short_slices || !w.watchable.load(std::memory_order_acquire)) return;
+  w.short_slices = true;
+  prefer_short_slices(w.subject.tid);
+}
+
 void attach(Worker& w, Server& s) noexcept {
   if (s.cpu >= 0 && w.pinned_cpu != s.cpu && tie_to_cpu(0, s.cpu)) w.pinned_cpu = s.cpu;
+  // Whatever is woken beside a hog is to run at once.
+  if (s.hogs.load(std::memory_order_relaxed) != 0) give_short_slices(w);
   w.server = &s;
   w.word = s.word;
   if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
