@@ -22,7 +22,7 @@ limits() {
   cat <<'LIST'
 yield 230
 spawn 630
-park 520
+park 420
 lock 70
 LIST
 }

@@ -44,9 +44,9 @@ class WorkerPool {
   Worker* take_for(Server& server) noexcept;
   // The same, and makes one if there is none. Blocks.
   Worker* take_or_create(Server& server) noexcept;
-  // Puts an idle worker back: spare of some server that has none, else on the idle list. A tired one
-  // behind all others: the kernel is fair, and makes a thread that has computed for long wait for
-  // those that have not.
+  // Puts an idle worker back: spare of some server that has none, else on the idle list. A tired
+  // one behind all others: the kernel is fair, and makes a thread that has computed for long wait
+  // for those that have not.
   void put_back(Worker& worker) noexcept;
   // Sees to it that the server has a spare, if one is to be had. Blocks.
   void replenish(Server& server) noexcept;

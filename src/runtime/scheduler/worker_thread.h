@@ -10,7 +10,8 @@ struct Worker;
 
 void worker_thread(Worker& worker);
 
-// By whoever disposes of the worker, so that it gets the CPU soon: see base/slice.h. Does not block.
+// By whoever disposes of the worker, so that it gets the CPU soon: see base/slice.h. Does not
+// block.
 void give_short_slices(Worker& worker) noexcept;
 
 // By a worker that the server's word names: from here on enter() finds it.
