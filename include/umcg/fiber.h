@@ -63,7 +63,9 @@ class UMCG_API FiberHandle {
   constexpr FiberHandle() noexcept = default;
   explicit FiberHandle(FiberCore* core) noexcept : core_(core) {}
   FiberHandle(FiberHandle&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
-  ~FiberHandle() { stop_and_drop(); }
+  ~FiberHandle() {
+    if (core_ != nullptr) stop_and_drop();
+  }
 
   // Waits for the end; rethrows the fiber's exception, in which case nothing is left to join.
   void* join_task();
@@ -88,7 +90,7 @@ class [[nodiscard]] Fiber : public internal::FiberHandle {
   Fiber(Fiber&&) noexcept = default;
   Fiber& operator=(Fiber&& other) noexcept {
     if (this != &other) {
-      stop_and_drop();
+      if (core_ != nullptr) stop_and_drop();
       core_ = std::exchange(other.core_, nullptr);
       result_ = other.result_;
     }

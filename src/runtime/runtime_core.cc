@@ -201,12 +201,9 @@ std::int64_t RuntimeCore::earliest_deadline() const noexcept {
   return earliest;
 }
 
-std::uint64_t RuntimeCore::next_fiber_id(Server& s) noexcept {
-  if (s.next_id == s.end_of_ids) {
-    s.next_id = g_next_id.fetch_add(kIdBlock, std::memory_order_relaxed);
-    s.end_of_ids = s.next_id + kIdBlock;
-  }
-  return s.next_id++;
+void RuntimeCore::take_fiber_ids(Server& s) noexcept {
+  s.next_id = g_next_id.fetch_add(kIdBlock, std::memory_order_relaxed);
+  s.end_of_ids = s.next_id + kIdBlock;
 }
 
 std::uint64_t RuntimeCore::next_fiber_id() noexcept {

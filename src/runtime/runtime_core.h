@@ -94,7 +94,14 @@ class RuntimeCore {
   std::int64_t earliest_deadline() const noexcept;
 
   // Ids come in blocks, so that a spawn needs no shared counter.
-  std::uint64_t next_fiber_id(Server& s) noexcept;
+  // By the holder of the server.
+  std::uint64_t next_fiber_id(Server& s) noexcept {
+    if (s.next_id == s.end_of_ids) [[unlikely]] {
+      take_fiber_ids(s);
+    }
+    return s.next_id++;
+  }
+  void take_fiber_ids(Server& s) noexcept;
   std::uint64_t next_fiber_id() noexcept;
 
   std::uint64_t live_fibers() const noexcept;

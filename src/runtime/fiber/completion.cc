@@ -78,10 +78,10 @@ void free_name(FiberCore& f) noexcept {
 
 void destroy_task(FiberCore& f) noexcept {
   f.ops->destroy(f.task);
-  f.error = nullptr;
+  if (f.error) f.error = nullptr;
   if (f.task_align != 0) ::operator delete (f.task, std::align_val_t{f.task_align});
   free_name(f);
-  free_stop_state(f);
+  if (f.stop.load(std::memory_order_relaxed) != 0) free_stop_state(f);
 }
 
 void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept {

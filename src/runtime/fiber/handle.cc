@@ -105,7 +105,6 @@ void FiberHandle::release() noexcept {
 }
 
 void FiberHandle::stop_and_drop() noexcept {
-  if (core_ == nullptr) return;
   (void)internal::request_stop(*core_);
   if (core_ == current_fiber()) die("~Fiber: a fiber cannot wait for its own end");
   wait_for_end(*core_);

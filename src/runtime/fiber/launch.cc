@@ -41,7 +41,10 @@ FiberCore* take_from_slab(RuntimeCore& rt, Worker* w) {
 
 FiberCore* take_descriptor(RuntimeCore& rt) {
   Worker* const w = current_worker();
-  if (w == nullptr || w->rt != &rt) return take_from_slab(rt, nullptr);
+  if (w == nullptr || w->rt != &rt) {
+    rt.check_not_forked();  // a worker finds out when it enters
+    return take_from_slab(rt, nullptr);
+  }
   FiberCore* f = nullptr;
   if (enter(*w)) {
     f = w->server->free_fibers.pop_front();
@@ -102,7 +105,6 @@ RuntimeCore& current_runtime() {
 
 FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_t size,
                         std::size_t align) {
-  rt.check_not_forked();
   FiberCore& f = *take_descriptor(rt);
   reset(f, rt);
   try {

@@ -73,7 +73,6 @@ void request_stop_of_all(RuntimeCore& rt) {
 
 void free_stop_state(FiberCore& f) noexcept {
   const std::uintptr_t word = f.stop.load(std::memory_order_relaxed);
-  if (word == 0) return;
   if (source_in(word) == nullptr) {
     f.stop.store(0, std::memory_order_relaxed);
     return;
