@@ -80,6 +80,26 @@ void add_skynet(const char* variant, int servers, std::int64_t leaves) {
       });
 }
 
+// On all CPUs, with more servers (or threads) than there are of them: what scales there, and what
+// many idle servers cost where it does not.
+template <class Impl>
+void add_scaling(int servers) {
+  register_on(usable_cpus(), "scaling/skynet_100k", Impl::name(servers), servers,
+              [=](benchmark::State& state) {
+                Impl impl(servers);
+                measure(state, impl, 1, [] {
+                  std::int64_t sum = 0;
+                  skynet<Impl>(0, 100'000, sum);
+                  return sum == std::int64_t{100'000} * 99'999 / 2;
+                });
+              });
+}
+void add_scaling_of_task_groups([[maybe_unused]] int servers) {
+#ifdef UMCG_HAVE_TBB
+  add_scaling<Tbb>(servers);
+#endif
+}
+
 struct RegisterSmall {
   template <class Impl>
   void operator()(int servers) {
@@ -104,5 +124,7 @@ int main(int argc, char** argv) {
   bench::for_task_groups(bench::RegisterSmall());
   for (int servers : {1, 2}) bench::RegisterLarge().operator()<bench::Umcg>(servers);
   bench::for_task_groups(bench::RegisterLarge());
+  for (int servers : {1, 2, 4, 8, 16}) bench::add_scaling<bench::Umcg>(servers);
+  for (int servers : {1, 2, 4, 8, 16}) bench::add_scaling_of_task_groups(servers);
   return bench::run_main(argc, argv);
 }

@@ -50,6 +50,7 @@ LINES = [
     Line("fork_join/skynet_100k", "skynet, 100k leaves"),
     Line("fork_join/fib_27", "fib(27), per spawned child", targets={1: Target(55), 2: Target(33)}),
     Line("fork_join/fib_20", "fib(20), per spawned child"),
+    Line("scaling/skynet_100k", "skynet, 100k leaves, so many servers on all CPUs"),
     Line("ping_pong/pair", "semaphore ping-pong, round trip", targets={1: Target(40), 2: Target(200)}),
     Line("ping_pong/eight_pairs", "the same, eight pairs; each"),
     Line("ping_pong/across_busy", "the same, across two busy CPUs", targets={2: Target(200)}),

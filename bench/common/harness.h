@@ -53,18 +53,25 @@ enum class Length {
   kOnce,   // one iteration
 };
 
+// Registers fn(state) under theme/variant/impl/servers, confined to so many CPUs.
+template <class Fn>
+benchmark::internal::Benchmark* register_on(int cpus, const std::string& theme_and_variant,
+                                            const std::string& impl, int servers, Fn fn) {
+  const std::string name = theme_and_variant + "/" + impl + "/" + std::to_string(servers);
+  auto* registered = benchmark::RegisterBenchmark(name.c_str(), [cpus, fn](auto& state) {
+    CpuScope scope(cpus);
+    fn(state);
+  });
+  return registered->UseManualTime();
+}
+
 // Registers fn(state) under theme/variant/impl/servers. A line that needs more CPUs than there are
 // is left out.
 template <class Fn>
 void add(const std::string& theme_and_variant, const std::string& impl, int servers, Fn fn,
          Length length = Length::kFull) {
   if (servers > usable_cpus()) return;
-  const std::string name = theme_and_variant + "/" + impl + "/" + std::to_string(servers);
-  auto* registered = benchmark::RegisterBenchmark(name.c_str(), [servers, fn](auto& state) {
-    CpuScope cpus(servers);
-    fn(state);
-  });
-  registered->UseManualTime();
+  auto* registered = register_on(servers, theme_and_variant, impl, servers, std::move(fn));
   if (length == Length::kOnce) registered->Iterations(1)->Unit(benchmark::kMillisecond);
   if (length == Length::kQuick && !smoke()) registered->MinTime(0.03);
 }
