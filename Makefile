@@ -12,12 +12,13 @@ CLANG_TIDY ?= $(shell command -v clang-tidy-14 || command -v clang-tidy)
 build := build/$(PRESET)
 find_code := find include src tests bench examples -name '*.h' -o -name '*.cc' -o -name '*.c'
 
-.PHONY: help setup configure build demo test bench format format-check lint clean
+.PHONY: help setup configure build demo test bench docs format format-check lint clean
 
 help:
 	@echo 'make demo          build, then hash the files under $(DEMO_DIR) on fibers and on a thread pool'
 	@echo 'make test          build and run the tests'
 	@echo 'make bench         build and run the benchmarks [BENCH_ARGS=--smoke]'
+	@echo 'make docs          the API reference, in build/docs/html'
 	@echo 'make build         build everything'
 	@echo 'make format        format the code; format-check only looks'
 	@echo 'make lint          clang-tidy and the rules of the tree'
@@ -50,6 +51,10 @@ test: build
 
 bench: build
 	bash bench/run.sh $(BENCH_ARGS) $(build)
+
+docs:
+	@bash tools/setup.sh docs
+	bash tests/docs/check_reference.sh . build/docs
 
 format:
 	$(find_code) | xargs $(CLANG_FORMAT) -i

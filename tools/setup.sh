@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, by apt; does nothing if all is there.
 #
-#     bash tools/setup.sh [build|bench|gate]
+#     bash tools/setup.sh [build|bench|docs|gate]
 #
 # build (the default): for the library, tests, examples and benchmarks.
 # bench: also the rivals that the benchmarks compare with.
+# docs:  for the API reference, alone.
 # gate:  also all that .ci/run needs.
 set -euo pipefail
 
@@ -36,9 +37,10 @@ gate              libclang-rt-dev|libclang-rt-14-dev              runtime tsan
 gate              clang-format                                    command clang-format
 gate              clang-tidy                                      command clang-tidy
 gate              valgrind                                        command valgrind
+docs,gate         doxygen                                         command doxygen
+docs,gate         python3                                         command python3
 gate              spin                                            command spin
 gate              strace                                          command strace
-gate              python3                                         command python3
 gate              libcurl4-openssl-dev                            header curl/curl.h
 gate              libpq-dev                                       header postgresql/libpq-fe.h
 gate              postgresql-15|postgresql                        command initdb
@@ -76,7 +78,7 @@ is_installed() {
 }
 
 group=${1:-build}
-[[ $group =~ ^(build|bench|gate)$ ]] || die "unknown group '$group'; one of: build bench gate"
+[[ $group =~ ^(build|bench|docs|gate)$ ]] || die "unknown group '$group'; one of: build bench docs gate"
 
 missing=()
 while read -r groups package kind what; do

@@ -2,8 +2,9 @@
 // barrier.h - Barrier: a group of fibers and threads meets again and again.
 //
 //     umcg::Barrier meet(4, []() noexcept { ++step; });
-//     for (int i = 0; i < 4; ++i) umcg::post([&] { while (more()) { work(); meet.arrive_and_wait();
-//     } });
+//     for (int i = 0; i < 4; ++i) {
+//       umcg::post([&] { while (more()) { work(); meet.arrive_and_wait(); } });
+//     }
 //
 // As std::barrier. A phase ends when as many have arrived as are expected; the last one to arrive
 // runs the completion function, on its own fiber or thread, before anybody is let through. The

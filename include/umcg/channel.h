@@ -3,7 +3,7 @@
 //
 //     umcg::Channel<Job> jobs(100);
 //     auto worker = umcg::spawn([&] { for (Job& job : jobs) run(job); });
-//     if (!jobs.send(Job{...})) report("closed");
+//     if (!jobs.send(Job{42})) report("closed");
 //     jobs.close();
 //
 // Any number of senders and receivers, fibers and threads in any mix. Capacity 0: a sender waits
@@ -39,6 +39,7 @@
 
 namespace umcg::inline v0 {
 
+// The capacity of a channel whose senders never wait.
 inline constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 
 template <class T>
@@ -112,10 +113,12 @@ class Channel {
   // An input range of all that is received until the channel is closed and empty.
   class iterator {
    public:
+    // As std::input_iterator asks.
     using value_type = T;
     using difference_type = std::ptrdiff_t;
     using iterator_concept = std::input_iterator_tag;
 
+    // As an input iterator has them. ++ receives.
     T& operator*() const noexcept { return *item_; }
     T* operator->() const noexcept { return std::addressof(*item_); }
     iterator& operator++() {

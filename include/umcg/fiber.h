@@ -27,6 +27,7 @@ namespace umcg::inline v0 {
 class FiberId {
  public:
   constexpr FiberId() noexcept = default;
+  // For those who store ids as numbers.
   constexpr explicit FiberId(std::uint64_t value) noexcept : value_(value) {}
   constexpr std::uint64_t value() const noexcept { return value_; }
   friend constexpr auto operator<=>(FiberId, FiberId) noexcept = default;

@@ -4,12 +4,11 @@
 // What thread_local is to threads; a thread_local variable is shared by the fibers of a thread and
 // lost when the fiber migrates.
 //
-//     constinit umcg::FiberLocal<std::string> user;
+//     static constinit umcg::FiberLocal<std::string> user;
 //     *user = "ada";                       // made on first use, T()
 //     log(user->size());
 //
-//     constinit umcg::FiberLocal<Trace, umcg::Inherit::kCopy> trace;   // a child begins with a
-//     copy
+//     static constinit umcg::FiberLocal<Trace, umcg::Inherit::kCopy> trace;  // a child has a copy
 //
 // A value is destroyed at the end of its fiber, after the fiber's function and its arguments and
 // before join() returns, the youngest first; of a plain thread, at the thread's end. Destructors
@@ -33,6 +32,7 @@
 
 namespace umcg::inline v0 {
 
+// What a new fiber begins with: nothing, or a copy of its spawner's value.
 enum class Inherit : std::uint8_t { kNothing, kCopy };
 
 namespace internal {

@@ -124,6 +124,8 @@ class PromiseBase {
 template <class R>
 class Promise : public internal::PromiseBase<R> {
  public:
+  // Any fiber or thread, once. Never suspends. Throws std::future_error: promise_already_satisfied,
+  // no_state; and what R's constructor throws.
   void set_value(const R& value) {
     this->set([&]() -> R { return value; });
   }
@@ -135,6 +137,8 @@ class Promise : public internal::PromiseBase<R> {
 template <class R>
 class Promise<R&> : public internal::PromiseBase<R&> {
  public:
+  // Any fiber or thread, once. Never suspends. Throws std::future_error: promise_already_satisfied,
+  // no_state; and what R's constructor throws.
   void set_value(R& value) {
     this->set([&]() -> R& { return value; });
   }
@@ -143,6 +147,8 @@ class Promise<R&> : public internal::PromiseBase<R&> {
 template <>
 class Promise<void> : public internal::PromiseBase<void> {
  public:
+  // Any fiber or thread, once. Never suspends. Throws std::future_error: promise_already_satisfied,
+  // no_state.
   void set_value() {
     set([] {});
   }

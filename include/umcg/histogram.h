@@ -12,14 +12,15 @@ namespace umcg::inline v0 {
 // Bucket 0 counts zeros; bucket i counts values from 2^(i-1) to 2^i - 1, the last one all above
 // too.
 struct Histogram {
-  std::array<std::uint64_t, 40> buckets{};
-  std::uint64_t sum = 0;  // of all values
+  std::array<std::uint64_t, 40> buckets{};  // how many of each size
+  std::uint64_t sum = 0;                    // of all values
 
   // The largest value that bucket i counts, but for the last one.
   static constexpr std::uint64_t limit(std::size_t i) noexcept {
     return (std::uint64_t{1} << i) - 1;
   }
 
+  // Of all values.
   constexpr std::uint64_t count() const noexcept {
     std::uint64_t all = 0;
     for (const std::uint64_t n : buckets) all += n;

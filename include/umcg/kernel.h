@@ -40,6 +40,7 @@ extern "C" {
 // Names a registration for ever: {generation, slot}. 0: no task.
 typedef uint64_t umcg_tid;
 
+// What umcg_register_task() is given: the version, and "no group".
 #define UMCG_API_VERSION 1u
 #define UMCG_NOID UINT32_MAX
 

@@ -25,6 +25,7 @@ namespace umcg::inline v0 {
 
 class UMCG_API Latch {
  public:
+  // So many count_down() open it.
   constexpr explicit Latch(std::ptrdiff_t expected) noexcept
       : left_(expected), queue_(expected == 0 ? internal::kQueueFlag : 0) {}
   Latch(const Latch&) = delete;

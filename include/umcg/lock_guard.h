@@ -22,6 +22,7 @@ namespace umcg::inline v0 {
 template <class Lockable>
 class UMCG_SCOPED_CAPABILITY LockGuard {
  public:
+  // lock().
   explicit LockGuard(Lockable& lock) UMCG_ACQUIRE(lock) : lock_(lock) { lock.lock(); }
   // Takes over a lock that is held.
   LockGuard(Lockable& lock, std::adopt_lock_t /*held*/) UMCG_REQUIRES(lock) : lock_(lock) {}
@@ -37,9 +38,11 @@ class UMCG_SCOPED_CAPABILITY LockGuard {
 template <class Lockable>
 class UMCG_SCOPED_CAPABILITY SharedLockGuard {
  public:
+  // lock_shared().
   explicit SharedLockGuard(Lockable& lock) UMCG_ACQUIRE_SHARED(lock) : lock_(lock) {
     lock.lock_shared();
   }
+  // Takes over a lock that is held.
   SharedLockGuard(Lockable& lock, std::adopt_lock_t /*held*/) UMCG_REQUIRES_SHARED(lock)
       : lock_(lock) {}
   ~SharedLockGuard() UMCG_RELEASE_GENERIC() { lock_.unlock_shared(); }

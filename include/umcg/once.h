@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // once.h - OnceFlag, call_once(): a function that runs once, whoever comes first.
 //
-//     constinit umcg::OnceFlag flag;
+//     static constinit umcg::OnceFlag flag;
 //     umcg::call_once(flag, [] { table = load(); });      // the others wait until it is loaded
 //
 // As std::once_flag and std::call_once: if the function throws, the exception goes to that caller,

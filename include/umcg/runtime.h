@@ -114,6 +114,7 @@ class UMCG_API Runtime {
     explicit Enter(Runtime* rt) noexcept;
     Runtime* previous_;
   };
+  // A plain thread.
   [[nodiscard]] Enter enter() noexcept { return Enter(this); }
 
  private:

@@ -3,8 +3,9 @@
 //
 //     std::optional<Job> job;
 //     switch (umcg::select({jobs.on_recv(job), quit.on_set(), umcg::on_deadline(50ms)})) {
-//       case 0: run(*job); break;      // a job was received, or the channel is closed: job is
-//       empty case 1: return; case 2: flush(); break;
+//       case 0: if (job) run(*job); break;      // without one: the channel is closed
+//       case 1: return;
+//       case 2: flush(); break;
 //     }
 //
 // Cases are made by on_recv() and on_send() of Channel, Event::on_set(), Fiber::on_done(),

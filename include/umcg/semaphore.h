@@ -26,6 +26,7 @@ namespace umcg::inline v0 {
 
 class UMCG_API Semaphore {
  public:
+  // So many permits are free at first.
   constexpr explicit Semaphore(std::ptrdiff_t permits) noexcept
       : state_(static_cast<std::int64_t>(permits) * 2) {}
   Semaphore(const Semaphore&) = delete;

@@ -24,8 +24,10 @@ class SharedFuture : public internal::FutureBase<R> {
 
  public:
   constexpr SharedFuture() noexcept = default;
+  // Takes the state over.
   SharedFuture(Future<R>&& future) noexcept  // NOLINT(google-explicit-constructor)
       : SharedFuture(future.share()) {}
+  // Another handle of the same state.
   SharedFuture(const SharedFuture& other) noexcept : Base(other.state_.share()) {}
   SharedFuture(SharedFuture&&) noexcept = default;
   SharedFuture& operator=(const SharedFuture& other) noexcept {

@@ -61,8 +61,7 @@ class UMCG_API UMCG_CAPABILITY("shared mutex") SharedMutex {
     return lock(std::stop_token(), Deadline(t)) == WaitStatus::kReady;
   }
 
-  // --- for readers: the same ---
-
+  // For readers: the same.
   void lock_shared() UMCG_ACQUIRE_SHARED();
   // False too if a writer waits.
   bool try_lock_shared() noexcept UMCG_TRY_ACQUIRE_SHARED(true);

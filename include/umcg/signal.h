@@ -2,13 +2,11 @@
 // signal.h - SignalSet: a fiber or thread waits for a signal, instead of a handler that may do
 // almost nothing.
 //
-//     int main() {
-//       umcg::SignalSet ends{SIGTERM, SIGINT};       // before the runtime: its workers inherit
-//       umcg::Runtime rt;                            // the mask
-//       auto server = rt.spawn(serve);
-//       ends.wait();
-//       server.request_stop();
-//     }
+//     umcg::SignalSet ends{SIGTERM, SIGINT};       // in main(), before the runtime: its workers
+//     umcg::Runtime rt;                            // inherit the mask
+//     auto server = rt.spawn(serve);
+//     ends.wait();
+//     server.request_stop();
 //
 // The constructor blocks the signals in the calling thread, and so in all that it makes from then
 // on: the workers of a Runtime have the mask of whoever makes it; its service threads block every
@@ -31,8 +29,8 @@ namespace umcg::inline v0 {
 
 // How a wait for a signal ended; `signal` is its number if the status is kReady, else 0.
 struct SignalResult {
-  WaitStatus status;
-  int signal;
+  WaitStatus status;  // kReady: a signal came
+  int signal;         // its number, else 0
 };
 
 class UMCG_API SignalSet {

@@ -43,7 +43,7 @@ void sleep_until(std::chrono::time_point<Clock, Duration> t) {
 //
 //     umcg::this_fiber::ThreadPin pin;
 //     std::lock_guard lock(recursive_mutex);
-//     channel.recv();             // blocks this thread; the server goes on with another one
+//     auto item = channel.recv();  // blocks this thread; the server goes on with another one
 //
 // A wait inside it blocks the thread and hands the server over at once, at the price of a thread
 // switch. Pins nest. The destructor may suspend and migrate. On a plain thread it does nothing.

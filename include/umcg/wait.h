@@ -5,8 +5,7 @@
 // has, beside those, one overload (std::stop_token, Deadline) -> WaitStatus:
 //
 //     std::stop_token stop = umcg::this_fiber::get_stop_token();
-//     if (sem.acquire(stop, 50ms) != umcg::WaitStatus::kReady) return;   // timed out, or asked to
-//     stop
+//     if (sem.acquire(stop, 50ms) != umcg::WaitStatus::kReady) return;  // too late, or stopped
 #ifndef UMCG_WAIT_H_
 #define UMCG_WAIT_H_
 
@@ -30,27 +29,33 @@ enum class WaitStatus : std::uint8_t {
 // nanoseconds.
 class Deadline {
  public:
+  // That of all deadlines.
   using Clock = std::chrono::steady_clock;
 
   constexpr Deadline() noexcept = default;  // never
 
+  // So long after now.
   template <class Rep, class Period>
   Deadline(
       std::chrono::duration<Rep, Period> from_now) noexcept  // NOLINT(google-explicit-constructor)
       : ns_(add(now_ns(), saturate(from_now))) {}
 
+  // Of another clock: so long after now as it is away now.
   template <class OtherClock, class Duration>
   Deadline(std::chrono::time_point<OtherClock, Duration>
                t) noexcept  // NOLINT(google-explicit-constructor)
       : ns_(add(now_ns(), saturate(t - OtherClock::now()))) {}
 
+  // That point of time.
   template <class Duration>
   Deadline(
       std::chrono::time_point<Clock, Duration> t) noexcept  // NOLINT(google-explicit-constructor)
       : ns_(saturate(t.time_since_epoch())) {}
 
+  // The same as Deadline().
   static constexpr Deadline never() noexcept { return Deadline(); }
 
+  // Whether there is none; whether it lies behind.
   constexpr bool is_never() const noexcept { return ns_ == kNever; }
   bool has_passed() const noexcept { return !is_never() && now_ns() >= ns_; }
 

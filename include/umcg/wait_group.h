@@ -24,6 +24,7 @@ namespace umcg::inline v0 {
 
 class UMCG_API WaitGroup {
  public:
+  // As if count had been added.
   constexpr explicit WaitGroup(std::ptrdiff_t count = 0) noexcept
       : state_(static_cast<std::int64_t>(count) * 2) {}
   WaitGroup(const WaitGroup&) = delete;

@@ -61,4 +61,22 @@ same_examples() {
 }
 same_examples docs/thread-identity.md tests/docs/thread_rules_test.cc
 same_examples docs/synchronisation.md tests/docs/synchronisation_test.cc
+# The code in the comments of the public headers: indented by four, in a file of its own for all of
+# it. Layout and comments may differ.
+code_only() { sed 's://.*::' | tr -d ' \n'; }
+compiled=$(code_only <tests/docs/api_examples_test.cc)
+blocks=0
+while IFS= read -r -d $'\f' block; do
+  [[ -n $block ]] || continue
+  blocks=$((blocks + 1))
+  [[ $compiled == *"$(code_only <<<"$block")"* ]] || {
+    printf 'tests/docs/api_examples_test.cc lacks this example of a header:\n%s\n' "$block"
+    failed=1
+  }
+done < <(awk '/^ *\/\/     / { sub(/^ *\/\/ /, ""); print; inside = 1; next } inside { printf "\f"; inside = 0 }' \
+  include/umcg/*.h include/umcg/internal/*.h)
+((blocks >= 30)) || {
+  echo "only $blocks examples were found in the headers"
+  failed=1
+}
 exit $failed

@@ -3,6 +3,7 @@
 #include "umcg/deadline_stop.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -54,6 +55,23 @@ TEST_P(DeadlineStopTest, CallbacksRunOnAFiberAndMayBlock) {
     EXPECT_EQ(umcg::this_fiber::sleep_until(kLong, other.get_token()), WaitStatus::kStopped);
     done.wait();
     EXPECT_TRUE(on_fiber);
+  });
+}
+
+TEST_P(DeadlineStopTest, ShutdownEndsACallOnASocket) {
+  umcg::Runtime rt(options());
+  rt.run([] {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    {
+      DeadlineStop limit(2ms);
+      std::stop_callback end(limit.get_token(), [&] { ::shutdown(ends[0], SHUT_RDWR); });
+      char byte;
+      EXPECT_EQ(umcg::blocking([&] { return ::recv(ends[0], &byte, 1, 0); }), 0);
+      EXPECT_TRUE(limit.stop_requested());
+    }
+    ::close(ends[0]);
+    ::close(ends[1]);
   });
 }
 
