@@ -192,6 +192,26 @@ TEST_P(Timers, TimersFireWhileAllServersAreBusy) {
   for (auto& f : busy) f.join();
 }
 
+// A server that wakes for a deadline of another one's heap must not go back to sleep in vain until
+// somebody else sees to it.
+TEST_P(Timers, WhoeverWakesForADeadlineFiresIt) {
+  umcg::Runtime rt(options());
+  std::vector<umcg::Fiber<>> fibers;
+  for (int i = 0; i < 8; ++i) {
+    fibers.push_back(rt.spawn([i] {
+      for (int round = 0; round < 50; ++round) {
+        umcg::this_fiber::sleep_for(std::chrono::microseconds(500 + 100 * i));
+        const auto until = Clock::now() + 50us;
+        while (Clock::now() < until) {
+        }
+      }
+    }));
+  }
+  for (auto& f : fibers) f.join();
+  const umcg::Stats stats = rt.stats();
+  EXPECT_LT(stats.server_sleeps, 8 * stats.timers_fired);
+}
+
 UMCG_INSTANTIATE_MATRIX(Timers);
 
 }  // namespace

@@ -3,7 +3,8 @@
 //
 // Deadlines. One sleeping server, the keeper, sleeps only until the earliest deadline of all heaps;
 // the others sleep until they are woken. Who goes to sleep with an earlier deadline in sight than
-// the present keeper's becomes the keeper; the old one wakes once for nothing. A deadline set while
+// the present keeper's becomes the keeper; the old one wakes once for nothing. Who wakes fires what
+// is due in every heap, whosever it is. A deadline set while
 // all sleep is set by nobody but an overtaken worker, which wakes a server. If the keeper goes to
 // work, servers that run look at their own heaps, and the monitor at all of them.
 #include <algorithm>
@@ -42,7 +43,7 @@ FiberCore* steal_any(Server& s) noexcept {
 }
 
 FiberCore* look_here(Server& s) noexcept {
-  fire_due_timers(s);
+  fire_all_due_timers(s);
   return pick_next(s, Picking::kPark);
 }
 

@@ -66,6 +66,12 @@ FiberCore* pick_fairly(Server& s) noexcept {
   return s.ready.pop();
 }
 
+void fire(Server& s, TimerHeap& timers, std::int64_t now) noexcept {
+  std::uint64_t fired = 0;
+  push_ready(s, timers.fire(now, &fired));
+  count_here(s.counters.timers_fired, fired);
+}
+
 }  // namespace
 
 void notify_sleepers(Server& s) noexcept {
@@ -133,10 +139,17 @@ void fire_due_timers(Server& s) noexcept {
   const std::int64_t earliest = s.timers.earliest_hint();
   if (earliest == kNeverNs) return;
   const std::int64_t now = now_ns();
+  if (earliest <= now) fire(s, s.timers, now);
+}
+
+void fire_all_due_timers(Server& s) noexcept {
+  const std::int64_t earliest = s.rt->earliest_deadline();
+  if (earliest == kNeverNs) return;
+  const std::int64_t now = now_ns();
   if (earliest > now) return;
-  std::uint64_t fired = 0;
-  push_ready(s, s.timers.fire(now, &fired));
-  count_here(s.counters.timers_fired, fired);
+  for (Server& other : s.rt->servers()) {
+    if (other.timers.earliest() <= now) fire(s, other.timers, now);
+  }
 }
 
 }  // namespace umcg::inline v0::internal

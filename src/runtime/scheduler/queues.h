@@ -83,6 +83,8 @@ inline void push_fresh(Server& s, FiberCore* fiber) noexcept {
 }
 
 void fire_due_timers(Server& s) noexcept;
+// Those of the other servers too, which may all sleep: for one that is awake with nothing to do.
+void fire_all_due_timers(Server& s) noexcept;
 // After fibers came to the server's queues by another way than push_...(): arms its standby.
 void ensure_watched(Server& s) noexcept;
 

@@ -146,6 +146,7 @@ SelectCase Semaphore::on_acquire(std::ptrdiff_t n) noexcept {
 }
 
 bool Semaphore::try_acquire(std::ptrdiff_t n) noexcept {
+  if (n < 0) die("Semaphore: acquire() of a negative number of permits");
   std::int64_t seen = state_.load(std::memory_order_relaxed);
   while ((seen & kWaiting) == 0 && seen / 2 >= n) {
     // Acquire pairs with the release of release().
