@@ -42,12 +42,12 @@ class UMCG_API Semaphore {
   bool try_acquire(std::ptrdiff_t n = 1) noexcept;
 
   template <class Rep, class Period>
-  bool try_acquire_for(std::chrono::duration<Rep, Period> d) {
-    return acquire(std::stop_token(), Deadline(d)) == WaitStatus::kReady;
+  bool try_acquire_for(std::chrono::duration<Rep, Period> d, std::ptrdiff_t n = 1) {
+    return acquire(std::stop_token(), Deadline(d), n) == WaitStatus::kReady;
   }
   template <class Clock, class Duration>
-  bool try_acquire_until(std::chrono::time_point<Clock, Duration> t) {
-    return acquire(std::stop_token(), Deadline(t)) == WaitStatus::kReady;
+  bool try_acquire_until(std::chrono::time_point<Clock, Duration> t, std::ptrdiff_t n = 1) {
+    return acquire(std::stop_token(), Deadline(t), n) == WaitStatus::kReady;
   }
 
   // For select(): n permits are the caller's when it is chosen.

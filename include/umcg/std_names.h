@@ -10,7 +10,8 @@
 //     t.join();
 //
 // The same tests pass for std and for stdx (tests/conformance/). What differs: a thread needs a
-// runtime, and has no native handle; mutexes check their owner; mutex is timed, too. What umcg adds
+// runtime, and has no native handle; mutexes check their owner; mutex is timed, too; there is no
+// async() and no packaged_task (spawn() and Scope give futures of functions). What umcg adds
 // (deadlines with stop tokens, names) is there as well.
 #ifndef UMCG_STD_NAMES_H_
 #define UMCG_STD_NAMES_H_
@@ -20,6 +21,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <ostream>
 #include <shared_mutex>
@@ -32,11 +34,13 @@
 #include "umcg/barrier.h"
 #include "umcg/condition_variable.h"
 #include "umcg/fiber.h"
+#include "umcg/future.h"
 #include "umcg/latch.h"
 #include "umcg/mutex.h"
 #include "umcg/once.h"
 #include "umcg/recursive_mutex.h"
 #include "umcg/semaphore.h"
+#include "umcg/shared_future.h"
 #include "umcg/shared_mutex.h"
 #include "umcg/this_fiber.h"
 
@@ -54,12 +58,22 @@ template <class CompletionFunction = internal::NoCompletion>
 using barrier = Barrier<CompletionFunction>;
 using once_flag = OnceFlag;
 using umcg::call_once;
+template <class R>
+using promise = Promise<R>;
+template <class R>
+using future = Future<R>;
+template <class R>
+using shared_future = SharedFuture<R>;
 
 using std::adopt_lock;
 using std::adopt_lock_t;
 using std::cv_status;
 using std::defer_lock;
 using std::defer_lock_t;
+using std::future_category;
+using std::future_errc;
+using std::future_error;
+using std::future_status;
 using std::lock;
 using std::lock_guard;
 using std::nostopstate;

@@ -326,6 +326,102 @@ TEST(SUITE, CallOnce) {
   });
 }
 
+// --- promises and futures ---
+
+static_assert(!std::is_copy_constructible_v<ns::promise<int>>);
+static_assert(!std::is_copy_constructible_v<ns::future<int>>);
+static_assert(std::is_copy_constructible_v<ns::shared_future<int>>);
+static_assert(std::is_nothrow_move_constructible_v<ns::future<int>>);
+static_assert(std::is_same_v<decltype(ns::future<int&>().get()), int&>);
+static_assert(std::is_same_v<decltype(ns::shared_future<int>().get()), const int&>);
+static_assert(std::is_same_v<decltype(ns::shared_future<void>().get()), void>);
+
+template <class F>
+void expect_future_error(ns::future_errc code, F f) {
+  try {
+    f();
+    ADD_FAILURE() << "no exception";
+  } catch (const ns::future_error& e) {
+    EXPECT_EQ(e.code(), std::make_error_code(code));
+  }
+}
+
+TEST(SUITE, PromisesAndFutures) {
+  run_everywhere([] {
+    ns::promise<std::unique_ptr<int>> value;
+    ns::promise<int&> reference;
+    ns::promise<void> nothing;
+    ns::promise<int> error;
+    ns::future<std::unique_ptr<int>> a = value.get_future();
+    ns::future<int&> b = reference.get_future();
+    ns::future<void> c = nothing.get_future();
+    ns::future<int> d = error.get_future();
+    EXPECT_EQ(a.wait_for(1ms), ns::future_status::timeout);
+    EXPECT_EQ(a.wait_until(std::chrono::system_clock::now()), ns::future_status::timeout);
+    int n = 1;
+    ns::thread t([&] {
+      value.set_value(std::make_unique<int>(5));
+      reference.set_value(n);
+      error.set_exception(std::make_exception_ptr(std::runtime_error("no")));
+      nothing.set_value();
+    });
+    c.wait();
+    EXPECT_EQ(c.wait_for(0ms), ns::future_status::ready);
+    EXPECT_EQ(*a.get(), 5);
+    EXPECT_FALSE(a.valid());
+    EXPECT_EQ(&b.get(), &n);
+    c.get();
+    EXPECT_THROW(d.get(), std::runtime_error);
+    t.join();
+  });
+}
+
+TEST(SUITE, FutureErrors) {
+  run_everywhere([] {
+    ns::promise<int> p;
+    ns::future<int> f = p.get_future();
+    expect_future_error(ns::future_errc::future_already_retrieved, [&] { (void)p.get_future(); });
+    p.set_value(1);
+    expect_future_error(ns::future_errc::promise_already_satisfied, [&] { p.set_value(2); });
+    expect_future_error(ns::future_errc::promise_already_satisfied,
+                        [&] { p.set_exception(std::make_exception_ptr(1)); });
+    EXPECT_EQ(f.get(), 1);
+    ns::promise<int> moved = std::move(p);
+    expect_future_error(ns::future_errc::no_state, [&] {
+      p.set_value(3);  // NOLINT(bugprone-use-after-move)
+    });
+    ns::future<int> broken;
+    {
+      ns::promise<int> dropped;
+      broken = dropped.get_future();
+      EXPECT_EQ(broken.wait_for(0ms), ns::future_status::timeout);
+    }
+    EXPECT_TRUE(broken.valid());
+    expect_future_error(ns::future_errc::broken_promise, [&] { (void)broken.get(); });
+    ns::promise<int> one, two;
+    ns::future<int> of_one = one.get_future();
+    swap(one, two);
+    two.set_value(7);
+    EXPECT_EQ(of_one.get(), 7);
+  });
+}
+
+TEST(SUITE, SharedFutures) {
+  run_everywhere([] {
+    ns::promise<std::string> p;
+    ns::shared_future<std::string> shared = p.get_future().share();
+    std::vector<ns::thread> threads;
+    for (int i = 0; i < 3; ++i) {
+      threads.emplace_back([copy = shared] { EXPECT_EQ(copy.get(), "told"); });
+    }
+    p.set_value("told");
+    for (auto& t : threads) t.join();
+    EXPECT_EQ(&shared.get(), &shared.get());
+    EXPECT_EQ(shared.wait_for(0ms), ns::future_status::ready);
+    EXPECT_TRUE(shared.valid());
+  });
+}
+
 TEST(SUITE, Sleep) {
   run_everywhere([] {
     const auto start = std::chrono::steady_clock::now();

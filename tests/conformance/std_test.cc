@@ -5,7 +5,9 @@
 #include <barrier>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <functional>
+#include <future>
 #include <latch>
 #include <memory>
 #include <mutex>

@@ -403,6 +403,23 @@ TEST(Synchronisation, StdRecursiveMutexUnderAPin) {
   EXPECT_EQ(balance, 4);
 }
 
+TEST(Synchronisation, StdRecursiveMutexOfABoundFiber) {
+  std::recursive_mutex mutex;
+  int balance = 0;
+  umcg::Runtime rt({.servers = 1});
+  std::vector<umcg::Fiber<>> fibers;
+  for (int i = 0; i < 4; ++i) {
+    fibers.push_back(rt.spawn({.bound = true}, [&] {
+      const std::scoped_lock outer(mutex);
+      const std::scoped_lock inner(mutex);
+      umcg::this_fiber::sleep_for(50us);
+      ++balance;
+    }));
+  }
+  for (auto& f : fibers) f.join();
+  EXPECT_EQ(balance, 4);
+}
+
 class Account {
  public:
   void pay(int n) {

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "support/sanitizers.h"
 #include "umcg/blocking.h"
 #include "umcg/runtime.h"
@@ -66,10 +67,10 @@ OPAQUE void change_thread() {
 
 // Runs `body` on a few fibers at once, which change threads often.
 template <class Body>
-void on_fibers(Body body) {
+void on_fibers(Body body, const umcg::SpawnOptions& options = {}) {
   umcg::Runtime rt({.servers = 2, .handoff = umcg::Handoff::kChaos});
   std::vector<umcg::Fiber<>> fibers;
-  for (int i = 0; i < 4; ++i) fibers.push_back(rt.spawn(body));
+  for (int i = 0; i < 4; ++i) fibers.push_back(rt.spawn(options, body));
   for (auto& f : fibers) f.join();
 }
 
@@ -347,32 +348,43 @@ TEST_F(ThreadRulesUnsafe, StreamLockLetsAnotherFiberIn) {
   });
 }
 
-void refuses_to_be_unlocked_elsewhere(const pthread_mutexattr_t& attributes) {
-  pthread_mutex_t mutex;
-  ASSERT_EQ(::pthread_mutex_init(&mutex, &attributes), 0);
-  umcg::Runtime rt({.servers = 2});
-  rt.run([&] {
-    // The pin keeps us, and with us the lock, on a thread of our own while we wait for the other.
-    const umcg::this_fiber::ThreadPin pin;
-    ASSERT_EQ(::pthread_mutex_lock(&mutex), 0);
-    EXPECT_EQ(umcg::spawn([&] { return ::pthread_mutex_unlock(&mutex); }).join(), EPERM);
-    EXPECT_EQ(::pthread_mutex_unlock(&mutex), 0);
-  });
-  ::pthread_mutex_destroy(&mutex);
-}
+// Of the kinds that std has no name for, and of recursive ones.
+class OwnedMutex {
+ public:
+  enum Kind { kRecursive, kErrorChecking, kPriorityInheriting, kRobust };
+  static constexpr Kind kKinds[] = {kRecursive, kErrorChecking, kPriorityInheriting, kRobust};
+
+  explicit OwnedMutex(Kind kind) {
+    pthread_mutexattr_t a;
+    ::pthread_mutexattr_init(&a);
+    if (kind == kRecursive) ::pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE);
+    if (kind == kErrorChecking) ::pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK);
+    if (kind == kPriorityInheriting) ::pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+    if (kind == kRobust) ::pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+    EXPECT_EQ(::pthread_mutex_init(&mutex_, &a), 0);
+    ::pthread_mutexattr_destroy(&a);
+  }
+  ~OwnedMutex() { ::pthread_mutex_destroy(&mutex_); }
+  OwnedMutex(const OwnedMutex&) = delete;
+  OwnedMutex& operator=(const OwnedMutex&) = delete;
+  void lock() { EXPECT_EQ(::pthread_mutex_lock(&mutex_), 0); }
+  int try_unlock() { return ::pthread_mutex_unlock(&mutex_); }
+  void unlock() { EXPECT_EQ(try_unlock(), 0); }
+
+ private:
+  pthread_mutex_t mutex_;
+};
 
 TEST_F(ThreadRulesUnsafe, OwnedMutexesRefuseAnotherThread) {
-  pthread_mutexattr_t recursive, checked, inheriting, robust;
-  for (pthread_mutexattr_t* a : {&recursive, &checked, &inheriting, &robust}) {
-    ::pthread_mutexattr_init(a);
-  }
-  ::pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-  ::pthread_mutexattr_settype(&checked, PTHREAD_MUTEX_ERRORCHECK);
-  ::pthread_mutexattr_setprotocol(&inheriting, PTHREAD_PRIO_INHERIT);
-  ::pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
-  for (pthread_mutexattr_t* a : {&recursive, &checked, &inheriting, &robust}) {
-    refuses_to_be_unlocked_elsewhere(*a);
-    ::pthread_mutexattr_destroy(a);
+  umcg::Runtime rt({.servers = 2});
+  for (const auto kind : OwnedMutex::kKinds) {
+    OwnedMutex mutex(kind);
+    rt.run([&] {
+      // The pin keeps us, and with us the lock, on a thread of our own while we wait for the other.
+      const umcg::this_fiber::ThreadPin pin;
+      const std::lock_guard lock(mutex);
+      EXPECT_EQ(umcg::spawn([&] { return mutex.try_unlock(); }).join(), EPERM);
+    });
   }
 }
 
@@ -388,21 +400,65 @@ TEST(ThreadRules, PinKeepsThreadLocal) {
   });
 }
 
-TEST(ThreadRules, PinKeepsOwnedMutexes) {
+// Of every kind one, held over a suspension.
+struct OwnedMutexes {
   std::recursive_mutex recursive;
   std::shared_mutex shared;
+  OwnedMutex checked{OwnedMutex::kErrorChecking};
+  OwnedMutex inheriting{OwnedMutex::kPriorityInheriting};
+  OwnedMutex robust{OwnedMutex::kRobust};
   int plain = 0;
-  on_fibers([&] {
+
+  void hold_ten_times() {
     for (int i = 0; i < 10; ++i) {
-      const umcg::this_fiber::ThreadPin pin;
       const std::lock_guard outer(recursive);
       const std::lock_guard inner(recursive);
       const std::unique_lock writer(shared);
+      const std::lock_guard one(checked);
+      const std::lock_guard two(inheriting);
+      const std::lock_guard three(robust);
       umcg::this_fiber::sleep_for(50us);
       ++plain;
     }
+  }
+};
+TEST(ThreadRules, PinKeepsOwnedMutexes) {
+  OwnedMutexes mutexes;
+  on_fibers([&] {
+    const umcg::this_fiber::ThreadPin pin;
+    mutexes.hold_ten_times();
   });
-  EXPECT_EQ(plain, 40);
+  EXPECT_EQ(mutexes.plain, 40);
+}
+TEST(ThreadRules, BoundFiberKeepsOwnedMutexes) {
+  OwnedMutexes mutexes;
+  on_fibers([&] { mutexes.hold_ten_times(); }, {.bound = true});
+  EXPECT_EQ(mutexes.plain, 40);
+}
+
+// Built without assertions it does not look who unlocks, but who waits for it is known by thread,
+// and so is the holder in all its checks.
+TEST(ThreadRules, PinKeepsAbslMutex) {
+  if (umcg_test::kTsan) GTEST_SKIP() << "the library was built without TSan, which then sees races";
+  absl::Mutex mutex;
+  int plain = 0;
+  const auto hold = [&] {
+    for (int i = 0; i < 10; ++i) {
+      const absl::MutexLock lock(&mutex);
+      mutex.AssertHeld();
+      umcg::this_fiber::sleep_for(50us);
+      ++plain;
+    }
+  };
+  on_fibers([&] {
+    const umcg::this_fiber::ThreadPin pin;
+    hold();
+    mutex.LockWhen(absl::Condition(
+        +[](int* n) { return *n >= 40; }, &plain));
+    mutex.Unlock();
+  });
+  on_fibers(hold, {.bound = true});
+  EXPECT_EQ(plain, 80);
 }
 
 TEST(ThreadRules, PinKeepsCallOnce) {

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -127,6 +128,33 @@ TEST(TimerHeap, LongLinesAndChains) {
     (void)heap.fire(kCount, &fired);
     EXPECT_EQ(fired, static_cast<std::uint64_t>(kCount));
   }
+}
+
+// A million are armed all the while. Were an insert or a cancel to look at all of them, or at a
+// thousandth, this would not end within the time of a test.
+TEST(TimerHeap, AMillionArmed) {
+  const auto armed = static_cast<std::size_t>(umcg_test::scaled(1'000'000));
+  std::mt19937 random(1);
+  const auto any_time = [&] { return static_cast<std::int64_t>(random()) + 1; };
+  Waiter waiter;
+  TimerHeap heap;
+  std::vector<std::optional<Timer>> timers(armed);
+  const auto arm = [&](std::optional<Timer>& timer) {
+    heap.insert(timer.emplace(waiter, any_time()));
+  };
+  for (auto& timer : timers) arm(timer);
+  for (std::size_t i = 0; i < armed / 4; ++i) {
+    auto& timer = timers[random() % armed];
+    timer->cancel();
+    arm(timer);
+  }
+  Timer first(waiter, 0);
+  heap.insert(first);
+  EXPECT_EQ(heap.earliest(), 0);
+  first.cancel();
+  EXPECT_GT(heap.earliest(), 0);
+  for (auto& timer : timers) timer->cancel();
+  EXPECT_EQ(heap.earliest(), kNeverNs);
 }
 
 TEST(TimerHeap, CancelOfOneThatNeverWasInAHeap) {

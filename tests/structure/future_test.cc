@@ -221,48 +221,6 @@ TEST_P(FutureTest, WaitsForTheResult) {
   crew.join();
 }
 
-TEST_P(FutureTest, TimeoutIsNotEarlyAndTakesNothing) {
-  Crew crew(GetParam());
-  Promise<int> p;
-  Future<int> f = p.get_future();
-  crew.start([&] {
-    const auto start = std::chrono::steady_clock::now();
-    EXPECT_EQ(f.wait_for(3ms), std::future_status::timeout);
-    EXPECT_GE(std::chrono::steady_clock::now() - start, 3ms);
-    EXPECT_EQ(f.wait_for(0ms), std::future_status::timeout);
-    EXPECT_EQ(f.wait_for(-1s), std::future_status::timeout);
-    EXPECT_EQ(f.wait_until(std::chrono::system_clock::now() + 1ms), std::future_status::timeout);
-    EXPECT_EQ(f.wait({}, 1ms), WaitStatus::kTimeout);
-    p.set_value(1);
-    EXPECT_EQ(f.wait_for(0ms), std::future_status::ready);
-    EXPECT_EQ(f.wait_for(-1s), std::future_status::ready);
-    EXPECT_EQ(f.wait({}, 0ms), WaitStatus::kReady);
-    EXPECT_EQ(f.get(), 1);
-  });
-  crew.join();
-}
-
-TEST_P(FutureTest, StopEndsTheWait) {
-  Crew crew(GetParam());
-  std::stop_source source;
-  std::vector<Promise<int>> promises(6);
-  std::atomic<int> started{0};
-  for (auto& p : promises) {
-    crew.start([&] {
-      Future<int> f = p.get_future();
-      ++started;
-      EXPECT_EQ(f.wait(source.get_token(), kLong), WaitStatus::kStopped);
-      EXPECT_EQ(f.wait(source.get_token()), WaitStatus::kStopped);
-      p.set_value(2);
-      EXPECT_EQ(f.wait(source.get_token()), WaitStatus::kReady) << "ready comes first";
-      EXPECT_EQ(f.get(), 2);
-    });
-  }
-  ASSERT_TRUE(umcg_test::eventually([&] { return started == 6; }));
-  source.request_stop();
-  crew.join();
-}
-
 // Each result meets a deadline and a stop at about the same moment; it is never lost.
 TEST_P(FutureTest, ResultStopAndDeadlineTogether) {
   Crew crew(GetParam());

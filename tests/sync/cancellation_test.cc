@@ -1,32 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every operation that can block, through the one overload (std::stop_token, Deadline): what it
-// says before, during and after the wait, and what it says when a stop, a deadline and the
-// completion come together. Each operation is described once, below; the tests are the same.
+// Every operation that can block (operations.h), through the one overload (std::stop_token,
+// Deadline) and the timed forms that std has: what it says before, during and after the wait, and
+// what it says when a stop, a deadline and the completion come together.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <stop_token>
 #include <string>
-#include <string_view>
-#include <thread>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "support/crew.h"
 #include "support/eventually.h"
 #include "support/sanitizers.h"
-#include "umcg/condition_variable.h"
+#include "sync/operations.h"
 #include "umcg/event.h"
-#include "umcg/fiber.h"
-#include "umcg/future.h"
-#include "umcg/mutex.h"
-#include "umcg/scope.h"
-#include "umcg/semaphore.h"
 #include "umcg/this_fiber.h"
 #include "umcg/wait_group.h"
 
@@ -37,184 +28,8 @@ using umcg::Deadline;
 using umcg::WaitStatus;
 using umcg_test::Crew;
 using umcg_test::kLong;
-
-// One operation on an object of its own.
-class Operation {
- public:
-  Operation() = default;
-  virtual ~Operation() = default;
-  Operation(const Operation&) = delete;
-  Operation& operator=(const Operation&) = delete;
-  virtual WaitStatus wait(std::stop_token stop, Deadline deadline) = 0;
-  // What is waited for happens. Once, by anybody.
-  virtual void complete() = 0;
-  // Whether a wait that has not said kReady has left it to be had by another one.
-  virtual bool is_there() = 0;
-};
-
-class LockMutex final : public Operation {
- public:
-  LockMutex() {
-    holder_ = std::thread([this] {  // a mutex is unlocked by who has locked it
-      mutex_.lock();
-      locked_.set();
-      go_.wait();
-      mutex_.unlock();
-    });
-    locked_.wait();
-  }
-  ~LockMutex() override { holder_.join(); }
-  WaitStatus wait(std::stop_token stop, Deadline deadline) override {
-    const WaitStatus s = mutex_.lock(stop, deadline);
-    if (s == WaitStatus::kReady) mutex_.unlock();
-    return s;
-  }
-  void complete() override { go_.set(); }
-  bool is_there() override {
-    return umcg_test::eventually([this] {
-      if (!mutex_.try_lock()) return false;
-      mutex_.unlock();
-      return true;
-    });
-  }
-
- private:
-  umcg::Mutex mutex_;
-  umcg::Event locked_;
-  umcg::Event go_;
-  std::thread holder_;
-};
-
-class WaitForCondition final : public Operation {
- public:
-  WaitStatus wait(std::stop_token stop, Deadline deadline) override {
-    std::unique_lock lock(mutex_);
-    const WaitStatus s = changed_.wait(
-        lock, [this] { return happened_; }, stop, deadline);
-    EXPECT_TRUE(lock.owns_lock());
-    EXPECT_FALSE(mutex_.try_lock()) << "the lock is held again, whatever the status";
-    return s;
-  }
-  void complete() override {
-    const std::scoped_lock lock(mutex_);
-    happened_ = true;
-    changed_.notify_one();
-  }
-  bool is_there() override { return wait({}, 0s) == WaitStatus::kReady; }
-
- private:
-  umcg::Mutex mutex_;
-  umcg::ConditionVariable changed_;
-  bool happened_ = false;
-};
-
-class AcquireSemaphore final : public Operation {
- public:
-  WaitStatus wait(std::stop_token stop, Deadline deadline) override {
-    return semaphore_.acquire(stop, deadline);
-  }
-  void complete() override { semaphore_.release(); }
-  bool is_there() override { return semaphore_.try_acquire(); }
-
- private:
-  umcg::Semaphore semaphore_{0};
-};
-
-class WaitForEvent final : public Operation {
- public:
-  WaitStatus wait(std::stop_token stop, Deadline deadline) override {
-    return event_.wait(stop, deadline);
-  }
-  void complete() override { event_.set(); }
-  bool is_there() override { return event_.is_set(); }
-
- private:
-  umcg::Event event_;
-};
-
-class WaitForGroup final : public Operation {
- public:
-  WaitStatus wait(std::stop_token stop, Deadline deadline) override {
-    return group_.wait(stop, deadline);
-  }
-  void complete() override { group_.done(); }
-  bool is_there() override { return wait({}, 0s) == WaitStatus::kReady; }
-
- private:
-  umcg::WaitGroup group_{1};
-};
-
-class WaitForFuture final : public Operation {
- public:
-  WaitStatus wait(std::stop_token stop, Deadline deadline) override {
-    return future_.wait(stop, deadline);
-  }
-  void complete() override { promise_.set_value(1); }
-  bool is_there() override { return future_.get() == 1; }
-
- private:
-  umcg::Promise<int> promise_;
-  umcg::Future<int> future_ = promise_.get_future();
-};
-
-// The ends of fibers, which come a little after what brings them about.
-class WithRuntime : public Operation {
- public:
-  void complete() override { go_.set(); }
-
- protected:
-  umcg::Runtime& runtime() {
-    static umcg::Runtime rt({.servers = 2});
-    return rt;
-  }
-  umcg::Event go_;
-};
-
-class WaitForFiber final : public WithRuntime {
- public:
-  WaitStatus wait(std::stop_token stop, Deadline deadline) override {
-    return fiber_.wait(stop, deadline);
-  }
-  bool is_there() override { return wait({}, kLong) == WaitStatus::kReady; }
-
- private:
-  umcg::Fiber<> fiber_ = runtime().spawn([this] { go_.wait(); });
-};
-
-class WaitForScope final : public WithRuntime {
- public:
-  WaitForScope() {
-    auto e = runtime().enter();
-    scope_ = std::make_unique<umcg::Scope>(Deadline(), std::stop_token());
-    scope_->spawn([this] { go_.wait(); });
-  }
-  WaitStatus wait(std::stop_token stop, Deadline deadline) override {
-    return scope_->wait(stop, deadline);
-  }
-  bool is_there() override { return wait({}, kLong) == WaitStatus::kReady; }
-
- private:
-  std::unique_ptr<umcg::Scope> scope_;
-};
-
-struct OperationKind {
-  const char* name;
-  std::unique_ptr<Operation> (*make)();
-};
-template <class T>
-std::unique_ptr<Operation> make() {
-  return std::make_unique<T>();
-}
-constexpr OperationKind kOperations[] = {
-    {"mutex", make<LockMutex>},
-    {"condition", make<WaitForCondition>},
-    {"semaphore", make<AcquireSemaphore>},
-    {"event", make<WaitForEvent>},
-    {"wait_group", make<WaitForGroup>},
-    {"future", make<WaitForFuture>},
-    {"fiber", make<WaitForFiber>},
-    {"scope", make<WaitForScope>},
-};
+using umcg_test::Operation;
+using umcg_test::OperationKind;
 
 class CancellationTest
     : public ::testing::TestWithParam<std::tuple<OperationKind, umcg_test::CrewCase>> {
@@ -250,7 +65,7 @@ TEST_P(CancellationTest, ReadyComesBeforeDeadlineAndStop) {
     asked.request_stop();
     while (op->wait({}, 1ms) != WaitStatus::kReady) {  // an end comes after what brings it about
     }
-    if (std::string_view(std::get<0>(GetParam()).name) == "semaphore") op->complete();
+    if (op->takes()) op->complete();
     EXPECT_EQ(op->wait(asked.get_token(), 0s), WaitStatus::kReady);
   });
   c.join();
@@ -269,6 +84,38 @@ TEST_P(CancellationTest, TimesOutNotEarly) {
   c.join();
   op->complete();
   EXPECT_TRUE(op->is_there());
+}
+
+TEST_P(CancellationTest, TimedFormsOfStd) {
+  Crew c(crew());
+  auto op = make();
+  if (!op->wait_for(0s).has_value()) return op->complete();
+  for (int i = 0; i < 2; ++i) {
+    c.start([&] {
+      EXPECT_EQ(op->wait_for(0s), false);
+      EXPECT_EQ(op->wait_for(-1s), false);
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_EQ(op->wait_until(start), false);
+      EXPECT_EQ(op->wait_until(start - 1h), false);
+      EXPECT_EQ(op->wait_for(2ms), false);
+      EXPECT_GE(std::chrono::steady_clock::now() - start, 2ms);
+      EXPECT_EQ(op->wait_until(start + 4ms), false);
+      EXPECT_GE(std::chrono::steady_clock::now() - start, 4ms);
+    });
+  }
+  c.join();
+  std::atomic<int> started{0};
+  c.start([&] {
+    ++started;
+    EXPECT_EQ(op->wait_for(kLong), true);
+    if (op->takes()) op->complete();
+    EXPECT_EQ(op->wait_until(std::chrono::steady_clock::now() + kLong), true);
+    if (op->takes()) op->complete();
+    EXPECT_EQ(op->wait_for(0s), true);
+  });
+  ASSERT_TRUE(umcg_test::eventually([&] { return started == 1; }));
+  op->complete();
+  c.join();
 }
 
 TEST_P(CancellationTest, StopEndsTheWait) {
@@ -341,7 +188,7 @@ std::vector<umcg_test::CrewCase> few_crews() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Operations, CancellationTest,
-                         ::testing::Combine(::testing::ValuesIn(kOperations),
+                         ::testing::Combine(::testing::ValuesIn(umcg_test::kOperations),
                                             ::testing::ValuesIn(few_crews())),
                          [](const auto& param) {
                            return std::get<0>(param.param).name + std::string("_") +

@@ -10,7 +10,6 @@
 #include <memory>
 #include <numeric>
 #include <ranges>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -25,7 +24,6 @@ namespace {
 using namespace std::chrono_literals;
 using umcg::WaitStatus;
 using umcg_test::Crew;
-using umcg_test::kLong;
 using ChannelTest = umcg_test::CrewTest;
 
 static_assert(std::ranges::input_range<umcg::Channel<std::unique_ptr<int>>>);
@@ -146,51 +144,6 @@ TEST_P(ChannelTest, CloseWakesReceivers) {
     channel.close();
     crew.join();
   }
-}
-
-TEST_P(ChannelTest, TimeoutIsNotEarlyAndTakesNothing) {
-  Crew crew(GetParam());
-  umcg::Channel<int> channel;
-  for (int i = 0; i < 4; ++i) {
-    crew.start([&, i] {
-      const auto start = std::chrono::steady_clock::now();
-      std::optional<int> item = 5;
-      if (i % 2 == 0) {
-        EXPECT_EQ(channel.recv(item, {}, 5ms), WaitStatus::kTimeout);
-        EXPECT_EQ(item, std::nullopt);
-      } else {
-        umcg::Channel<int> other;
-        EXPECT_EQ(other.send(1, {}, 5ms), WaitStatus::kTimeout);
-      }
-      EXPECT_GE(std::chrono::steady_clock::now() - start, 5ms);
-    });
-  }
-  crew.join();
-  EXPECT_EQ(channel.send(1, {}, 0ms), WaitStatus::kTimeout) << "those that gave up are gone";
-}
-
-TEST_P(ChannelTest, StopEndsTheWait) {
-  Crew crew(GetParam());
-  std::stop_source source;
-  umcg::Channel<int> empty(2);
-  umcg::Channel<int> full(1);
-  ASSERT_TRUE(full.send(1));
-  std::atomic<int> started{0};
-  for (int i = 0; i < 4; ++i) {
-    crew.start([&, i] {
-      ++started;
-      std::optional<int> item;
-      const WaitStatus status = i % 2 == 0 ? empty.recv(item, source.get_token(), kLong)
-                                           : full.send(2, source.get_token(), kLong);
-      EXPECT_EQ(status, WaitStatus::kStopped);
-    });
-  }
-  ASSERT_TRUE(umcg_test::eventually([&] { return started == 4; }));
-  source.request_stop();
-  crew.join();
-  EXPECT_EQ(full.recv(), 1);
-  EXPECT_EQ(full.try_recv(), std::nullopt);
-  EXPECT_EQ(full.send(3, source.get_token()), WaitStatus::kReady) << "ready comes before stopped";
 }
 
 // Timeouts, closing and hand-overs at once: what was sent was received or is still there.

@@ -20,7 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using umcg::WaitStatus;
 using umcg_test::Crew;
-using umcg_test::kLong;
 using EventTest = umcg_test::CrewTest;
 
 constinit umcg::Event global_event;
@@ -108,42 +107,6 @@ TEST_P(EventTest, PingPong) {
   crew.join();
   EXPECT_FALSE(ping.is_set());
   EXPECT_FALSE(pong.is_set());
-}
-
-TEST_P(EventTest, TimeoutIsNotEarly) {
-  Crew crew(GetParam());
-  umcg::Event event;
-  for (int i = 0; i < 6; ++i) {
-    crew.start([&, i] {
-      const auto d = i * 1ms;
-      const auto start = std::chrono::steady_clock::now();
-      EXPECT_FALSE(event.wait_for(d));
-      EXPECT_GE(std::chrono::steady_clock::now() - start, d);
-      EXPECT_FALSE(event.wait_until(std::chrono::system_clock::now() + d));
-      EXPECT_EQ(event.wait({}, d), WaitStatus::kTimeout);
-    });
-  }
-  crew.join();
-}
-
-TEST_P(EventTest, StopEndsTheWait) {
-  Crew crew(GetParam());
-  umcg::Event event;
-  std::stop_source source;
-  std::atomic<int> started{0};
-  for (int i = 0; i < 6; ++i) {
-    crew.start([&] {
-      ++started;
-      EXPECT_EQ(event.wait(source.get_token(), kLong), WaitStatus::kStopped);
-      EXPECT_EQ(event.wait(source.get_token()), WaitStatus::kStopped);
-      EXPECT_EQ(event.wait(source.get_token(), 0ms), WaitStatus::kTimeout);
-    });
-  }
-  ASSERT_TRUE(umcg_test::eventually([&] { return started == 6; }));
-  source.request_stop();
-  crew.join();
-  event.set();
-  EXPECT_EQ(event.wait(source.get_token(), 0ms), WaitStatus::kReady);
 }
 
 // Some give up, by deadline or stop, in the middle of the queue; the others must be woken.

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Latch: opens at zero, lets all through, deadlines, stops.
+// Latch: opens at zero, lets all through.
 #include "umcg/latch.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
-#include <stop_token>
 
 #include "support/crew.h"
 #include "support/death.h"
-#include "support/eventually.h"
 #include "support/sanitizers.h"
 #include "umcg/this_fiber.h"
 
 namespace {
 
-using namespace std::chrono_literals;
 using umcg::Latch;
-using umcg::WaitStatus;
 using umcg_test::Crew;
-using umcg_test::kLong;
 using LatchTest = umcg_test::CrewTest;
 
 constinit Latch global_latch(1);
@@ -61,34 +55,6 @@ TEST_P(LatchTest, ArriveAndWait) {
       EXPECT_EQ(arrived, 3);
     });
   }
-  crew.join();
-}
-
-TEST_P(LatchTest, DeadlinesAndStops) {
-  Crew crew(GetParam());
-  Latch latch(1);
-  Latch timed_out(4);
-  Latch stopped(4);
-  std::stop_source source;
-  for (int i = 0; i < 4; ++i) {
-    crew.start([&] {
-      const auto start = std::chrono::steady_clock::now();
-      EXPECT_FALSE(latch.wait_for(5ms));
-      EXPECT_GE(std::chrono::steady_clock::now() - start, 5ms);
-      EXPECT_FALSE(latch.wait_until(start));
-      timed_out.count_down();
-      EXPECT_EQ(latch.wait(source.get_token()), WaitStatus::kStopped);
-      EXPECT_EQ(latch.wait(source.get_token(), 0ms), WaitStatus::kTimeout);
-      stopped.count_down();
-      EXPECT_TRUE(latch.wait_for(kLong));
-      EXPECT_EQ(latch.wait(source.get_token()), WaitStatus::kReady);
-    });
-  }
-  timed_out.wait();
-  source.request_stop();
-  stopped.wait();
-  EXPECT_FALSE(latch.try_wait());
-  latch.count_down();
   crew.join();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mutex: exclusion between whoever, try_lock, deadlines, stops.
+// Mutex: exclusion between whoever, try_lock.
 #include "umcg/mutex.h"
 
 #include <gtest/gtest.h>
@@ -8,20 +8,20 @@
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
-#include <stop_token>
+#include <shared_mutex>
 #include <thread>
 
 #include "support/crew.h"
 #include "support/death.h"
 #include "support/eventually.h"
 #include "support/sanitizers.h"
-#include "umcg/event.h"
+#include "umcg/recursive_mutex.h"
+#include "umcg/shared_mutex.h"
 #include "umcg/this_fiber.h"
 
 namespace {
 
 using namespace std::chrono_literals;
-using umcg::WaitStatus;
 using umcg_test::Crew;
 using umcg_test::kLong;
 using MutexTest = umcg_test::CrewTest;
@@ -104,24 +104,6 @@ TEST_P(MutexTest, TryLock) {
   }
 }
 
-TEST_P(MutexTest, TimedLockGivesUpAndNotEarly) {
-  Crew crew(GetParam());
-  umcg::Mutex mutex;
-  mutex.lock();
-  for (int i = 0; i < 4; ++i) {
-    crew.start([&] {
-      const auto start = std::chrono::steady_clock::now();
-      EXPECT_FALSE(mutex.try_lock_for(10ms));
-      EXPECT_GE(std::chrono::steady_clock::now() - start, 10ms);
-      EXPECT_FALSE(mutex.try_lock_for(0ms));
-      EXPECT_FALSE(mutex.try_lock_until(std::chrono::steady_clock::now() - 1s));
-      EXPECT_EQ(mutex.lock({}, 1ms), WaitStatus::kTimeout);
-    });
-  }
-  crew.join();
-  mutex.unlock();
-}
-
 TEST_P(MutexTest, TimedLockGetsIt) {
   Crew crew(GetParam());
   umcg::Mutex mutex;
@@ -137,47 +119,42 @@ TEST_P(MutexTest, TimedLockGetsIt) {
   crew.join();
 }
 
-TEST_P(MutexTest, StopEndsTheWait) {
-  Crew crew(GetParam());
-  umcg::Mutex mutex;
-  std::stop_source source;
-  mutex.lock();
-  for (int i = 0; i < 4; ++i) {
-    crew.start([&] { EXPECT_EQ(mutex.lock(source.get_token()), WaitStatus::kStopped); });
-  }
-  umcg::this_fiber::sleep_for(1ms);
-  source.request_stop();
-  crew.join();
-  crew.start([&] {
-    EXPECT_EQ(mutex.lock(source.get_token()), WaitStatus::kStopped) << "a stop of before";
-    EXPECT_EQ(mutex.lock(source.get_token(), 0ms), WaitStatus::kTimeout);
-  });
-  crew.join();
-  mutex.unlock();
-  EXPECT_EQ(mutex.lock(source.get_token()), WaitStatus::kReady) << "ready goes before stopped";
-  mutex.unlock();
-}
-
-TEST_P(MutexTest, ScopedLockOfTwo) {
+// std::lock and std::scoped_lock over all kinds, in every order.
+TEST_P(MutexTest, LocksOfSeveralKinds) {
   Crew crew(GetParam());
   umcg::Mutex a;
-  umcg::Mutex b;
+  umcg::RecursiveMutex b;
+  umcg::SharedMutex c;
   long plain = 0;
-  for (int i = 0; i < 4; ++i) {
+  const int rounds = umcg_test::scaled(400);
+  for (int i = 0; i < 6; ++i) {
     crew.start([&, i] {
-      for (int k = 0; k < umcg_test::scaled(500); ++k) {
-        if (i % 2 == 0) {
-          const std::scoped_lock both(a, b);
-          ++plain;
-        } else {
-          const std::scoped_lock both(b, a);
-          ++plain;
+      for (int k = 0; k < rounds; ++k) {
+        switch ((i + k) % 3) {
+          case 0: {
+            const std::scoped_lock all(a, b, c);
+            ++plain;
+            break;
+          }
+          case 1: {
+            const std::scoped_lock all(c, b, a);
+            if (k % 16 == 0) umcg::this_fiber::yield();
+            ++plain;
+            break;
+          }
+          default: {
+            std::unique_lock la(a, std::defer_lock);
+            std::shared_lock lc(c, std::defer_lock);
+            std::lock(lc, b, la);
+            const std::unique_lock lb(b, std::adopt_lock);
+            ++plain;
+          }
         }
       }
     });
   }
   crew.join();
-  EXPECT_EQ(plain, 4L * umcg_test::scaled(500));
+  EXPECT_EQ(plain, 6L * rounds);
 }
 
 TEST_P(MutexTest, GlobalOne) {

@@ -19,7 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using umcg::WaitStatus;
 using umcg_test::Crew;
-using umcg_test::kLong;
 using SemaphoreTest = umcg_test::CrewTest;
 
 constinit umcg::Semaphore global_semaphore(1);
@@ -116,41 +115,6 @@ TEST_P(SemaphoreTest, HandsOnWritesOfTheReleaser) {
     }
   });
   crew.join();
-}
-
-TEST_P(SemaphoreTest, TimeoutIsNotEarlyAndTakesNothing) {
-  Crew crew(GetParam());
-  umcg::Semaphore sem(1);
-  for (int i = 0; i < 4; ++i) {
-    crew.start([&] {
-      const auto start = std::chrono::steady_clock::now();
-      EXPECT_EQ(sem.acquire({}, 5ms, 2), WaitStatus::kTimeout);
-      EXPECT_GE(std::chrono::steady_clock::now() - start, 5ms);
-    });
-  }
-  crew.join();
-  EXPECT_TRUE(sem.try_acquire_for(0s));
-  EXPECT_FALSE(sem.try_acquire_for(1ms));
-  EXPECT_FALSE(sem.try_acquire_until(std::chrono::system_clock::now()));
-}
-
-TEST_P(SemaphoreTest, StopEndsTheWait) {
-  Crew crew(GetParam());
-  umcg::Semaphore sem(0);
-  std::stop_source source;
-  std::atomic<int> started{0};
-  for (int i = 0; i < 4; ++i) {
-    crew.start([&] {
-      ++started;
-      EXPECT_EQ(sem.acquire(source.get_token()), WaitStatus::kStopped);
-    });
-  }
-  ASSERT_TRUE(umcg_test::eventually([&] { return started == 4; }));
-  source.request_stop();
-  crew.join();
-  sem.release();
-  EXPECT_EQ(sem.acquire(source.get_token()), WaitStatus::kReady);
-  EXPECT_FALSE(sem.try_acquire());
 }
 
 // A large request at the head that gives up must let the small ones behind it through.

@@ -6,12 +6,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <stop_token>
 #include <vector>
 
 #include "support/crew.h"
 #include "support/death.h"
-#include "support/eventually.h"
 #include "support/sanitizers.h"
 #include "umcg/event.h"
 #include "umcg/this_fiber.h"
@@ -19,9 +17,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using umcg::WaitStatus;
 using umcg_test::Crew;
-using umcg_test::kLong;
 using WaitGroupTest = umcg_test::CrewTest;
 
 constinit umcg::WaitGroup global_group;
@@ -102,28 +98,6 @@ TEST_P(WaitGroupTest, UsedAgain) {
     ASSERT_EQ(total, 4 * (r + 1));
   }
   crew.join();
-}
-
-TEST_P(WaitGroupTest, TimeoutAndStop) {
-  Crew crew(GetParam());
-  umcg::WaitGroup group(1);
-  std::stop_source source;
-  std::atomic<int> started{0};
-  for (int i = 0; i < 4; ++i) {
-    crew.start([&] {
-      const auto start = std::chrono::steady_clock::now();
-      EXPECT_FALSE(group.wait_for(3ms));
-      EXPECT_GE(std::chrono::steady_clock::now() - start, 3ms);
-      EXPECT_EQ(group.wait({}, 1ms), WaitStatus::kTimeout);
-      ++started;
-      EXPECT_EQ(group.wait(source.get_token(), kLong), WaitStatus::kStopped);
-    });
-  }
-  ASSERT_TRUE(umcg_test::eventually([&] { return started == 4; }));
-  source.request_stop();
-  crew.join();
-  group.done();
-  EXPECT_EQ(group.wait(source.get_token(), 0ms), WaitStatus::kReady);
 }
 
 TEST_P(WaitGroupTest, WorkThatMakesWork) {
