@@ -12,6 +12,7 @@
 #ifndef UMCG_RUNTIME_H_
 #define UMCG_RUNTIME_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "umcg/dump.h"
 #include "umcg/fiber.h"
 #include "umcg/internal/config.h"
 #include "umcg/stats.h"
@@ -46,7 +48,10 @@ struct RuntimeOptions {
   // them that works here (docs/block-oracles.md). UMCG_ORACLE wins.
   std::string oracle = "";
   std::uint64_t chaos_seed = 1;  // for Handoff::kChaos
-  std::string name = "umcg";     // shown in reports and as the threads' names, 12 bytes of it
+  // Fibers that compute for so long in one run are reported on standard error, with a backtrace;
+  // one each second at most. 0: none are. At least 10 ms.
+  std::chrono::milliseconds report_hogs_after{0};
+  std::string name = "umcg";  // shown in reports and as the threads' names, 12 bytes of it
 };
 
 class UMCG_API Runtime {
@@ -59,7 +64,7 @@ class UMCG_API Runtime {
   explicit Runtime(Options options);
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
-  // request_stop(), then waits for all fibers. After 5 s it names, once, those it still waits for.
+  // request_stop(), then waits for all fibers. After 5 s it dumps, once, those it still waits for.
   // On one of its own fibers it aborts. In a forked child, and when exit() was called on one of its
   // own fibers, it returns at once.
   ~Runtime();
@@ -95,6 +100,10 @@ class UMCG_API Runtime {
   // many. Never suspends. Throws std::bad_alloc. When all is asleep the runtime looks by itself,
   // and reports once.
   std::size_t report_deadlocks() const;
+  // Writes what is known of each fiber: id, name, state, age, stack, backtrace, and what it waits
+  // for or does in the kernel. Any fiber or thread; suspends and throws only if the sink does.
+  // Stops nobody, but for a thread that computes, which a signal asks where it stands.
+  void dump(const DumpSink& sink) const;
 
   // The current fiber's runtime, or the one that this thread has entered. current() aborts where
   // there is none.

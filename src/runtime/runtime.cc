@@ -9,6 +9,8 @@
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/cpu_count.h"
+#include "runtime/debug/fiber_report.h"
+#include "runtime/debug/thread_view.h"
 #include "runtime/runtime_core.h"
 #include "runtime/sync/wait_graph.h"
 
@@ -41,6 +43,8 @@ RuntimeOptions complete_options(RuntimeOptions o) {
           "stack_size must be between 16 KiB and 1 GiB");
   if (o.servers == 0) o.servers = usable_cpus();
   if (o.max_workers == 0) o.max_workers = std::max(default_max_workers(), 2 * o.servers);
+  require(o.report_hogs_after.count() == 0 || o.report_hogs_after.count() >= 10,
+          "report_hogs_after must be 0 or at least 10 ms");
   require(o.max_workers >= o.servers, "max_workers must not be less than servers");
   o.handoff = forced_handoff(o.handoff);
   if (const char* const oracle = std::getenv("UMCG_ORACLE")) o.oracle = oracle;
@@ -78,6 +82,16 @@ bool Runtime::request_stop() { return core_->request_stop(); }
 Stats Runtime::stats() const { return core_->stats(); }
 
 std::size_t Runtime::report_deadlocks() const { return internal::report_deadlocks(*core_); }
+
+void Runtime::dump(const DumpSink& sink) const {
+  core_->check_not_forked();
+  (void)prepare_to_ask();
+  const auto pass_on = [](std::uintptr_t to, const char* text, std::size_t length) {
+    (*reinterpret_cast<const DumpSink*>(to))({text, length});
+  };
+  std::make_unique<FiberReport>(pass_on, reinterpret_cast<std::uintptr_t>(&sink), true)
+      ->write_runtime(*core_);
+}
 
 Runtime& Runtime::current() {
   if (Runtime* rt = try_current()) return *rt;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,23 +12,23 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "kernel_shim/oracle/describe_block.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
 #include "runtime/base/sanitizers.h"
 #include "runtime/cpu_count.h"
+#include "runtime/debug/fiber_report.h"
+#include "runtime/debug/runtime_list.h"
+#include "runtime/debug/thread_view.h"
 #include "runtime/fiber/stop_state.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/stack/overflow.h"
-#include "runtime/sync/wait_reason.h"
 
 namespace umcg::inline v0::internal {
 namespace {
 
 constexpr std::uint64_t kNotForked = 0x756d6367;
-constexpr std::uint64_t kIdBlock = 1 << 16;
 
 std::atomic<std::uint64_t> g_next_id{1};  // over all runtimes of the process
 
@@ -103,6 +104,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
     start_standbys();  // first, so that workers never see them come
     start_servers();
     monitor_.start();
+    RuntimeList::add(*this);
   } catch (...) {
     end_standbys();
     workers_.stop_and_join();
@@ -210,6 +212,10 @@ std::uint64_t RuntimeCore::next_fiber_id() noexcept {
   return g_next_id.fetch_add(1, std::memory_order_relaxed);
 }
 
+std::uint64_t RuntimeCore::ids_given() noexcept {
+  return g_next_id.load(std::memory_order_relaxed);
+}
+
 std::uint64_t RuntimeCore::live_fibers() const noexcept {
   // Ends before starts: every start that an end in the first sum follows is then in the second.
   std::uint64_t finished = shared_counters_.fibers_finished.load(std::memory_order_seq_cst);
@@ -263,6 +269,7 @@ bool RuntimeCore::shut_down() {
     name_stragglers();
     (void)wait_idle(Deadline::never());
   }
+  RuntimeList::remove(*this);
   monitor_.stop_and_join();
   stop_standbys();
   workers_.stop_and_join();
@@ -280,37 +287,16 @@ void RuntimeCore::abandon() noexcept {
 #endif
 }
 
-std::string RuntimeCore::where_it_runs(const FiberCore& f) const {
-  for (std::uint32_t i = 0; i < workers_.count(); ++i) {
-    const Worker& w = workers_.at(i);
-    if (w.current.get() != &f || !w.watchable.load(std::memory_order_acquire)) continue;
-    std::string how = shim::describe_block(w.subject.tid);
-    if (!how.empty()) how += ' ';
-    return how + "on thread " + std::to_string(w.subject.tid);
-  }
-  return "running";
-}
-
-void RuntimeCore::name_stragglers() const noexcept {
-  constexpr int kMost = 20;
+void RuntimeCore::name_stragglers() noexcept {
+  constexpr std::size_t kMost = 20;
   warn("runtime \"%s\" has waited 5 s for its end; %llu fibers are left:", options_.name.c_str(),
        static_cast<unsigned long long>(live_fibers()));
-  int named = 0;
-  std::lock_guard lock(stop_lock_);  // keeps the names
-  fibers_.for_each([&](const FiberCore& f) {
-    const FiberState state = f.state.load(std::memory_order_relaxed);
-    if (state == FiberState::kFree || state == FiberState::kDone || ++named > kMost) return;
-    const WaitRecord wait(f.waits_for.load(std::memory_order_relaxed));
-    if (wait.reason() != WaitReason::kNone) {
-      warn_of(f, "%s", describe(wait).text);
-    } else {
-      warn_of(f, "%s",
-              state == FiberState::kParked    ? "parked"
-              : state == FiberState::kRunning ? where_it_runs(f).c_str()
-                                              : "ready");
-    }
-  });
-  if (named > kMost) warn("and %d more", named - kMost);
+  (void)prepare_to_ask();
+  try {
+    std::make_unique<FiberReport>(write_to_fd, STDERR_FILENO, true)->write_runtime(*this, kMost);
+  } catch (const std::bad_alloc&) {
+    warn("and there is no memory to tell which");
+  }
 }
 
 void RuntimeCore::note_no_stack() noexcept {

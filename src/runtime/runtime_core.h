@@ -17,7 +17,6 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "kernel_shim/block_oracle.h"
 #include "runtime/base/brief_lock.h"
@@ -94,6 +93,8 @@ class RuntimeCore {
   std::int64_t earliest_deadline() const noexcept;
 
   // Ids come in blocks, so that a spawn needs no shared counter.
+  static constexpr std::uint64_t kIdBlock = 1 << 16;
+  static std::uint64_t ids_given() noexcept;  // by the process: the next block's first
   // By the holder of the server.
   std::uint64_t next_fiber_id(Server& s) noexcept {
     if (s.next_id == s.end_of_ids) [[unlikely]] {
@@ -135,14 +136,14 @@ class RuntimeCore {
   Stats stats() const;
 
  private:
+  friend struct DebugLayout;
   ~RuntimeCore();
   void start_servers();
   void start_standbys();
   // The first lets them end when they get to it; the second waits for that.
   void stop_standbys() noexcept;
   void end_standbys() noexcept;
-  void name_stragglers() const noexcept;
-  std::string where_it_runs(const FiberCore& f) const;
+  void name_stragglers() noexcept;
 
   Runtime& handle_;
   const RuntimeOptions options_;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <iostream>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <shared_mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -26,6 +28,7 @@
 #include "umcg/channel.h"
 #include "umcg/condition_variable.h"
 #include "umcg/deadline_stop.h"
+#include "umcg/dump.h"
 #include "umcg/event.h"
 #include "umcg/fiber_local.h"
 #include "umcg/future.h"
@@ -473,6 +476,12 @@ TEST_F(ApiExamples, When) {
   auto won = umcg::when_any(std::move(replies)).get();
   use(won.futures[won.index].get());
   EXPECT_EQ(a.get() + b.get() + done, 6);
+}
+
+TEST(ApiExamples, Dump) {
+  umcg::Runtime rt;
+  umcg::dump_on_signal(SIGQUIT);                              // from now on: kill -QUIT PID
+  rt.dump([](std::string_view text) { std::cerr << text; });  // or at any moment
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "support/eventually.h"
 #include "support/handoff_modes.h"
 #include "support/pipe.h"
+#include "support/standard_error.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"
 
@@ -20,29 +21,11 @@ namespace {
 using umcg_test::Pipe;
 using BlockedShutdown = umcg_test::HandoffTest;
 
-// While it lives, what is written to standard error can be read here.
-class StandardError {
- public:
-  StandardError() : before_(::dup(STDERR_FILENO)) { ::dup2(pipe_.writer(), STDERR_FILENO); }
-  ~StandardError() {
-    ::dup2(before_, STDERR_FILENO);
-    ::close(before_);
-  }
-  StandardError(const StandardError&) = delete;
-  StandardError& operator=(const StandardError&) = delete;
-
-  std::string line() const {
-    std::string text;
-    for (int c = pipe_.read(); c >= 0 && c != '\n'; c = pipe_.read()) {
-      text += static_cast<char>(c);
-    }
-    return text;
-  }
-
- private:
-  const Pipe pipe_;
-  const int before_;
-};
+// A frame to be found again.
+[[gnu::noinline]] void read_one(const Pipe& pipe) {
+  EXPECT_EQ(pipe.read(), 1);
+  asm volatile("" ::: "memory");
+}
 
 std::unique_ptr<umcg::Runtime> make_runtime() {
   return std::make_unique<umcg::Runtime>(umcg::RuntimeOptions{.servers = 1, .max_workers = 2});
@@ -75,18 +58,18 @@ TEST_P(BlockedShutdown, NamesThemAfterAWhile) {
   const Pipe pipe;
   std::string report;
   {
-    const StandardError error;
+    const umcg_test::StandardError error;
     auto rt = make_runtime();
-    rt->spawn({.name = "the reader"}, [&] { EXPECT_EQ(pipe.read(), 1); }).detach();
+    rt->spawn({.name = "the reader"}, [&] { read_one(pipe); }).detach();
     std::thread watcher([&] {
-      while (report.find("\"the reader\"") == std::string::npos) report += error.line() + '\n';
+      report = error.lines_to("read_one");
       pipe.write(1);
     });
     rt.reset();
     watcher.join();
   }
   EXPECT_NE(report.find("has waited 5 s"), std::string::npos) << report;
-  EXPECT_NE(report.find("in read(2)"), std::string::npos) << report;
+  EXPECT_NE(report.find("\"the reader\": in read(2)"), std::string::npos) << report;
 }
 
 UMCG_INSTANTIATE_HANDOFFS(BlockedShutdown);

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <mutex>
 #include <new>
 
 #include "runtime/base/sanitizers.h"
@@ -10,9 +11,8 @@
 namespace umcg::inline v0::internal {
 
 FiberSlab::~FiberSlab() {
-  while (slabs_ != nullptr) {
-    Slab* const slab = slabs_;
-    slabs_ = slab->next;
+  while (Slab* const slab = slabs_.load(std::memory_order_relaxed)) {
+    slabs_.store(slab->next, std::memory_order_relaxed);
     slab->~Slab();
 #if UMCG_ASAN
     __lsan_unregister_root_region(slab, sizeof(Slab));
@@ -33,8 +33,8 @@ bool FiberSlab::add_slab() noexcept {
   FiberChain fresh;
   for (FiberCore& f : slab->fibers) fresh.push_back(&f);
   std::lock_guard lock(lock_);
-  slab->next = slabs_;
-  slabs_ = slab;
+  slab->next = slabs_.load(std::memory_order_relaxed);
+  slabs_.store(slab, std::memory_order_release);
   free_.append(fresh);
   return true;
 }

@@ -6,8 +6,8 @@
 #ifndef UMCG_RUNTIME_FIBER_FIBER_SLAB_H_
 #define UMCG_RUNTIME_FIBER_FIBER_SLAB_H_
 
+#include <atomic>
 #include <cstddef>
-#include <mutex>
 
 #include "runtime/base/brief_lock.h"
 #include "runtime/fiber/fiber_core.h"
@@ -69,19 +69,17 @@ class FiberSlab {
   void release(FiberChain chain) noexcept;
 
   // Calls visit(FiberCore&) for every descriptor there is, free ones too. A new slab may be missed.
+  // Safe in a signal handler if visit() is.
   template <class Visit>
   void for_each(Visit visit) const {
-    Slab* slab;
-    {
-      std::lock_guard lock(lock_);
-      slab = slabs_;
-    }
-    for (; slab != nullptr; slab = slab->next) {
+    // Acquire pairs with the release of add_slab().
+    for (Slab* slab = slabs_.load(std::memory_order_acquire); slab != nullptr; slab = slab->next) {
       for (FiberCore& f : slab->fibers) visit(f);
     }
   }
 
  private:
+  friend struct DebugLayout;
   static constexpr std::size_t kPerSlab = 255;
   struct Slab {
     Slab* next;
@@ -89,9 +87,9 @@ class FiberSlab {
   };
   bool add_slab() noexcept;
 
-  mutable BriefLock lock_;
-  FiberChain free_;        // under lock_
-  Slab* slabs_ = nullptr;  // under lock_; a published slab never changes its `next`
+  BriefLock lock_;
+  FiberChain free_;                    // under lock_
+  std::atomic<Slab*> slabs_{nullptr};  // written under lock_; a slab's `next` never changes
 };
 
 }  // namespace umcg::inline v0::internal

@@ -125,8 +125,18 @@ Worker& run_on_loan(Worker& w, FiberCore& joiner, FiberCore& f) noexcept {
   return holds ? now : migrate(now, joiner);
 }
 
+// Nobody has called fiber_loop(): unwinders are to stop there.
+inline __attribute__((always_inline)) void end_of_stack() noexcept {
+#if defined(__GCC_HAVE_DWARF2_CFI_ASM) && defined(__x86_64__)
+  asm volatile(".cfi_undefined rip");
+#elif defined(__GCC_HAVE_DWARF2_CFI_ASM) && defined(__aarch64__)
+  asm volatile(".cfi_undefined x30");
+#endif
+}
+
 // No fake frames of ASan's: the loop outlives the fake stack of each fiber that it runs.
 __attribute__((no_sanitize("address"))) void fiber_loop(boost::context::detail::transfer_t from) {
+  end_of_stack();
   Worker* w = static_cast<Worker*>(from.data);
   Stack& self = *w->current.get()->stack;
   arrive(from, self);

@@ -27,6 +27,7 @@ Monitor::Monitor(RuntimeCore& rt)
     : rt_(rt),
       hogs_(rt),
       bound_(rt),
+      observer_(rt),
       seen_(std::make_unique<Seen[]>(rt.servers().size())),
       task_(shim::acquire_task()) {
   if (task_ == nullptr) throw std::bad_alloc();
@@ -69,7 +70,10 @@ void Monitor::run() noexcept {
     hogs_.review();
     const std::int64_t now = now_ns();
     bound_.serve(now);
-    if (rt_.interrupts().repeat() || rt_.has_queued_work()) last_queued = now;
+    observer_.look(now);
+    if (rt_.interrupts().repeat() || rt_.has_queued_work() || observer_.must_watch()) {
+      last_queued = now;
+    }
     if (now - last_queued >= kLinger) {
       rt_.stacks().trim();
       report_deadlocks_if_stuck(rt_);

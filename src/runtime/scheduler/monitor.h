@@ -22,6 +22,7 @@
 #include <memory>
 #include <thread>
 
+#include "runtime/debug/observer.h"
 #include "runtime/scheduler/hogs.h"
 #include "runtime/scheduler/worker_bound.h"
 
@@ -57,6 +58,8 @@ class Monitor {
   // By a standby whose server has no spare. Never blocks.
   void provide_spare() noexcept;
 
+  const Observer& observer() const noexcept { return observer_; }
+
  private:
   enum class Found : std::uint8_t { kNothing, kLongRun, kBlocked };
 
@@ -79,6 +82,7 @@ class Monitor {
   RuntimeCore& rt_;
   Hogs hogs_;
   WorkerBound bound_;
+  Observer observer_;
   std::unique_ptr<Seen[]> seen_;
   shim::Task* task_ = nullptr;
   std::atomic<bool> spare_wanted_{false};

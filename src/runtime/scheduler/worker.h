@@ -45,6 +45,17 @@ struct AfterSwitch {
   };
 };
 
+// For people: since when the worker runs its fiber. The monitor's (observer.h).
+struct WorkerTurn {
+  Relaxed<std::uint64_t> fiber;  // its id
+  Relaxed<std::int64_t> since;
+  std::int64_t cpu_since = 0;  // the thread's CPU clock then
+  std::uint64_t look = 0;      // at which it held a server, and
+  std::uint32_t tick_now = 0;  // that one's tick
+  std::uint32_t tick = 0;      // the tick of this turn
+  bool reported = false;
+};
+
 // What else leave() has to do.
 inline constexpr std::uint8_t kChaosAtLeave = 1;   // always, in chaos mode
 inline constexpr std::uint8_t kDetachAtLeave = 2;  // once: see hogs.h
@@ -99,6 +110,8 @@ struct alignas(64) Worker {
   // The monitor's: the CPU clock of a hog, and since when it has stood still.
   std::int64_t hog_clock = -1;
   std::int64_t hog_still_since = 0;
+
+  WorkerTurn turn;
 
   Worker* next_idle = nullptr;  // under the pool's lock
 };

@@ -81,6 +81,7 @@ class WorkerPool {
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
 
  private:
+  friend struct DebugLayout;
   Worker* create_within(std::uint32_t limit) noexcept;
   Worker* take_idle() noexcept;
   // False if it has one.

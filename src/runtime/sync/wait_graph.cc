@@ -27,89 +27,21 @@
 // when there is a deadlock).
 #include "runtime/sync/wait_graph.h"
 
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <exception>
 #include <unordered_map>
 #include <vector>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/report.h"
-#include "runtime/context/thread_state.h"
 #include "runtime/runtime_core.h"
 #include "runtime/sync/thread_record.h"
+#include "runtime/sync/wait_owner.h"
 #include "runtime/sync/wait_reason.h"
 
 namespace umcg::inline v0::internal {
 namespace {
-
-using Token = std::uintptr_t;
-
-// Flag bits of the words that name an owner (mutex.cc, shared_mutex.cc).
-constexpr Token kWaitingBit = 1;
-constexpr Token kReadersBit = 4;
-
-// Copies n bytes from memory that may not be there any more.
-bool peek(const void* from, void* to, std::size_t n) noexcept {
-  const iovec local{to, n};
-  const iovec remote{const_cast<void*>(from), n};
-  return ::syscall(SYS_process_vm_readv, ::getpid(), &local, 1UL, &remote, 1UL, 0UL) ==
-         static_cast<long>(n);
-}
-template <class T>
-bool peek(const std::atomic<T>* from, T& to) noexcept {
-  static_assert(sizeof(std::atomic<T>) == sizeof(T));
-  return peek(static_cast<const void*>(from), &to, sizeof(T));
-}
-
-bool is_thread(Token token) noexcept { return (token & kThreadToken) != 0; }
-const FiberCore* fiber_of(Token token) noexcept {
-  return reinterpret_cast<const FiberCore*>(token);
-}
-
-const ThreadRecord* record_of(Token token) noexcept {
-  const ThreadRecord* r = first_thread_record();
-  while (r != nullptr && r->token.load(std::memory_order_acquire) != token) r = r->next;
-  return r;
-}
-
-// What a fiber or thread waits for; nothing, if it is not there any more.
-WaitRecord wait_of(Token token) noexcept {
-  std::uint64_t word = 0;
-  if (is_thread(token)) {
-    if (const ThreadRecord* const r = record_of(token)) {
-      word = r->waits_for.load(std::memory_order_acquire);
-    }
-  } else if (!peek(&fiber_of(token)->waits_for, word)) {
-    word = 0;
-  }
-  return WaitRecord(word);
-}
-
-// Who could end that wait, if it is one and alive; else 0. The caller checks the wait afterwards.
-Token owner_in(WaitRecord wait) noexcept {
-  Token word = 0;
-  switch (wait.reason()) {
-    case WaitReason::kMutex:
-    case WaitReason::kOnce:
-      return peek(wait.object(), &word, sizeof word) ? word & ~kWaitingBit : 0;
-    case WaitReason::kSharedMutex:
-      return peek(wait.object(), &word, sizeof word) && (word & kReadersBit) == 0
-                 ? word & ~kWaitingBit
-                 : 0;
-    case WaitReason::kJoin: {
-      const auto* const f = static_cast<const FiberCore*>(wait.object());
-      return peek(&f->done.word, word) && (word & kDone) == 0 ? reinterpret_cast<Token>(f) : 0;
-    }
-    default:
-      return 0;
-  }
-}
 
 struct Step {
   Token from = 0;
@@ -144,37 +76,11 @@ void walk(Token start, std::unordered_map<Token, Token>& seen, std::vector<Circl
   }
 }
 
-// "fiber 12 "name"" or "thread 4711".
-struct Name {
-  char text[112];
-};
-Name name_of(Token token) noexcept {
-  Name to;
-  if (is_thread(token)) {
-    const ThreadRecord* const r = record_of(token);
-    std::snprintf(to.text, sizeof to.text, "thread %ld",
-                  r != nullptr ? static_cast<long>(r->tid.load(std::memory_order_relaxed)) : 0L);
-    return to;
-  }
-  std::uint64_t id = 0;
-  const char* name = nullptr;
-  char copy[64] = "";
-  (void)peek(&fiber_of(token)->id, id);
-  (void)peek(&fiber_of(token)->name, name);
-  for (std::size_t i = 0; name != nullptr && i + 1 < sizeof copy; ++i) {
-    if (!peek(name + i, copy + i, 1) || copy[i] == '\0') break;
-    copy[i + 1] = '\0';
-  }
-  std::snprintf(to.text, sizeof to.text, "fiber %llu \"%s\"", static_cast<unsigned long long>(id),
-                copy);
-  return to;
-}
-
 void print(const Circle& circle) noexcept {
   warn("found a deadlock of %zu:", circle.size());
   for (const Step& s : circle) {
-    const Name from = name_of(s.from);
-    const Name to = name_of(s.to);
+    const TokenText from = describe(s.from);
+    const TokenText to = describe(s.to);
     if (s.wait.reason() == WaitReason::kJoin) {
       warn("  %s waits for the end of %s", from.text, to.text);
     } else {

@@ -65,9 +65,10 @@ class WaitRecord {
   }
   friend constexpr bool operator==(WaitRecord, WaitRecord) noexcept = default;
 
- private:
   static constexpr int kReasonShift = 45;
   static constexpr std::uint64_t kReasons = 63;
+
+ private:
   static constexpr std::uint64_t kAddress = (std::uint64_t{1} << kReasonShift) - 1;
   static constexpr std::uint64_t kBounded = std::uint64_t{1} << 51;
   static constexpr std::uint64_t kOneWait = std::uint64_t{1} << 52;
@@ -75,6 +76,9 @@ class WaitRecord {
 
   std::uint64_t word_ = 0;
 };
+
+// "the mutex", by WaitReason.
+extern const char* const kWaitReasonNames[];
 
 // "waits for the mutex 0x7f..."
 struct WaitText {

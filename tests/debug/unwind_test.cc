@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Others' unwinders on fibers: a profiler's signal may come at any instruction, also in the middle
+// of a switch.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "runtime/scheduler/scheduler.h"
+#include "support/sanitizers.h"
+#include "umcg/runtime.h"
+#include "umcg/semaphore.h"
+#include "umcg/this_fiber.h"
+
+namespace {
+
+struct Trace {
+  static constexpr int kMost = 256;
+  void* frames[kMost];
+  int count = 0;
+};
+
+_Unwind_Reason_Code note_frame(_Unwind_Context* context, void* to) {
+  auto& trace = *static_cast<Trace*>(to);
+  if (trace.count == Trace::kMost) return _URC_END_OF_STACK;
+  trace.frames[trace.count++] = reinterpret_cast<void*>(_Unwind_GetIP(context));
+  return _URC_NO_REASON;
+}
+
+// The function in which the walk ended.
+void* walk(Trace& trace) {
+  (void)_Unwind_Backtrace(note_frame, &trace);
+  // A last frame of 0 is how libgcc says that it has come to the end.
+  while (trace.count > 0 && trace.frames[trace.count - 1] == nullptr) --trace.count;
+  if (trace.count == 0) return nullptr;
+  return _Unwind_FindEnclosingFunction(static_cast<char*>(trace.frames[trace.count - 1]) - 1);
+}
+
+void* bottom() { return reinterpret_cast<void*>(&umcg::internal::fiber_loop); }
+
+[[gnu::noinline]] int recurse(int n, const Trace& /*keeps the frame*/) {
+  if (n == 0) {
+    Trace trace;
+    EXPECT_EQ(walk(trace), bottom());
+    return trace.count;
+  }
+  const Trace large{};
+  const int count = recurse(n - 1, large);
+  asm volatile("" ::"r"(&large) : "memory");
+  return count;
+}
+
+TEST(Unwinding, OfARunningFiberEndsAtItsBottom) {
+  umcg::Runtime rt({.servers = 1});
+  const int shallow = rt.run([] { return recurse(0, {}); });
+  const int deep = rt.run([] { return recurse(20, {}); });
+  EXPECT_GT(shallow, 2);
+  EXPECT_EQ(deep - shallow, 20);
+  // Again after a switch.
+  rt.run([] {
+    auto other = umcg::spawn([] { umcg::this_fiber::yield(); });
+    umcg::this_fiber::yield();
+    EXPECT_GT(recurse(0, {}), 2);
+  });
+}
+
+std::atomic<int> g_traces{0};
+std::atomic<int> g_to_the_bottom{0};
+std::atomic<int> g_endless{0};
+
+void on_profile(int) {
+  Trace trace;
+  void* const last = walk(trace);
+  g_traces.fetch_add(1, std::memory_order_relaxed);
+  if (last == bottom()) g_to_the_bottom.fetch_add(1, std::memory_order_relaxed);
+  if (trace.count == Trace::kMost) g_endless.fetch_add(1, std::memory_order_relaxed);
+}
+
+TEST(Unwinding, BySignalsThatComeDuringSwitches) {
+  struct sigaction action {};
+  action.sa_handler = on_profile;
+  action.sa_flags = SA_RESTART;
+  struct sigaction before {};
+  ASSERT_EQ(::sigaction(SIGPROF, &action, &before), 0);
+  std::atomic<pid_t> worker{0};
+  std::atomic<bool> stop{false};
+  {
+    umcg::Runtime rt({.servers = 1});
+    umcg::Semaphore ping(0);
+    umcg::Semaphore pong(0);
+    auto switcher = rt.spawn([&] {
+      while (!stop) {
+        worker = static_cast<pid_t>(::syscall(SYS_gettid));  // another one, if that was preempted
+        ping.release();
+        pong.acquire();
+        umcg::spawn([] { umcg::this_fiber::yield(); }).join();
+      }
+      ping.release();
+    });
+    auto partner = rt.spawn([&] {
+      while (!stop) {
+        ping.acquire();
+        pong.release();
+      }
+    });
+    while (worker == 0) std::this_thread::yield();
+    for (int i = 0; i < umcg_test::scaled(20'000); ++i) {
+      (void)::syscall(SYS_tgkill, ::getpid(), worker.load(), SIGPROF);
+      for (int spin = 0; spin < 200; ++spin) asm volatile("");
+    }
+    stop = true;
+  }
+  ::sigaction(SIGPROF, &before, nullptr);
+  EXPECT_GT(g_traces, 0);
+  EXPECT_EQ(g_endless, 0);
+  // Most signals come where the unwinder knows its way; in the jump itself it does not.
+  EXPECT_GT(g_to_the_bottom, g_traces / 4);
+}
+
+}  // namespace
