@@ -39,6 +39,7 @@ gate              clang-tidy                                      command clang-
 gate              valgrind                                        command valgrind
 docs,gate         doxygen                                         command doxygen
 docs,gate         python3                                         command python3
+gate              gdb                                             command gdb
 gate              spin                                            command spin
 gate              strace                                          command strace
 gate              libcurl4-openssl-dev                            header curl/curl.h
