@@ -35,6 +35,12 @@ long futex(const std::uint32_t* word, int op, std::uint32_t value, const timespe
 
 }  // namespace
 
+bool futex_works() noexcept {
+  const std::uint32_t word = 1;
+  const long result = futex(&word, FUTEX_WAIT_BITSET, 0, nullptr);
+  return result == 0 || result == -EAGAIN || result == -EINTR;
+}
+
 int futex_wait(const std::uint32_t* word, std::uint32_t expected,
                std::int64_t deadline_ns) noexcept {
   constexpr std::int64_t kSecond = 1'000'000'000;

@@ -13,6 +13,9 @@ namespace umcg::inline v0::internal::shim {
 
 inline constexpr std::int64_t kNever = INT64_MAX;
 
+// Whether the system has them: a seccomp filter may not know them. The two below abort then.
+bool futex_works() noexcept;
+
 // Sleeps while *word == expected. The deadline is CLOCK_MONOTONIC in nanoseconds.
 // Returns 0 (woken, or for no reason), -EAGAIN (the word differs), -EINTR or -ETIMEDOUT.
 int futex_wait(const std::uint32_t* word, std::uint32_t expected,

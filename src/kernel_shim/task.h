@@ -3,7 +3,7 @@
 //
 // The C++ layer under umcg/kernel.h, for the runtime. A thread may own several tasks (one of the
 // runtime, one of the user's registration); wake-ups of one are never seen by the other. The
-// protocol is told in task.cc.
+// protocol is told in wait_wake.h.
 #ifndef UMCG_KERNEL_SHIM_TASK_H_
 #define UMCG_KERNEL_SHIM_TASK_H_
 
@@ -18,7 +18,8 @@ namespace umcg::inline v0::internal::shim {
 // Lives in a table that never shrinks (task_table.h), so that a stale pointer or tid always leads
 // to a Task, if not to the same one. In a forked child all tasks read as free.
 struct alignas(64) Task {
-  // {generation:32, state:32}; the futex is the lower half. See task.cc for who writes it.
+  // {generation:32, state:32}; what is slept on is the lower half. See wait_wake.h for who writes
+  // it.
   std::atomic<std::uint64_t> word;
   // Written by acquire_task() before anybody has the tid.
   std::atomic<std::uint32_t> index;

@@ -23,6 +23,8 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "kernel_shim/backend.h"
+
 namespace umcg::inline v0::internal::shim {
 namespace {
 
@@ -129,6 +131,7 @@ Task* use_fresh(Roots& roots) {
 }  // namespace
 
 Task* acquire_task() noexcept {
+  choose_backend();
   Roots* roots = get_or_map(g_roots, sizeof(Roots));
   if (roots == nullptr) return nullptr;
   Task* task = pop_free(*roots);

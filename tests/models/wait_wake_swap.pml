@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wait_wake_swap.pml - the protocol of src/kernel_shim/task.cc, all interleavings.
+ * wait_wake_swap.pml - the protocol of src/kernel_shim/wait_wake.h, all interleavings.
  *
  * Two tasks and a stranger. Each task, kSteps times, at its choice waits or swaps with the other,
  * with or without a deadline, interruptible or not; the stranger wakes task 0, more often than can
- * be queued. Then task 0 is released and its slot taken by a new owner, whose tid nobody has, while
+ * be queued. A swap wakes and then waits, or does both by one call of the kernel. Then task 0 is released and its slot taken by a new owner, whose tid nobody has, while
  * the wakers still hold the old one. Loads and compare-and-swaps are single steps, named as in the
  * code. The futex is the kernel's: it compares and goes to sleep in one step, may be left
  * by a timeout at any time where there is a deadline, and by a signal or for no reason kNuisances
@@ -72,11 +72,8 @@ inline consume(t) {
 
 inline futex_wake(t) { asleep[t] = false }
 
-/* `by` is the waker's bit. */
-inline wake_generation(t, g, by, result) {
-#ifdef FUTEX_WAKE_FIRST
-  futex_wake(t);
-#endif
+/* `by` is the waker's bit. The caller owes a futex_wake if result is OK and from is RUNNABLE. */
+inline deliver(t, g, by, result) {
   do
   :: atomic { /* load */
        from = state[t];
@@ -118,8 +115,15 @@ inline wake_generation(t, g, by, result) {
        :: else /* again, with what is there now */
        fi
      }
-  od;
-#ifndef FUTEX_WAKE_FIRST
+  od
+}
+
+inline wake_word(t, g, by, result) {
+#ifdef FUTEX_WAKE_FIRST
+  futex_wake(t);
+  deliver(t, g, by, result)
+#else
+  deliver(t, g, by, result);
   if
   :: result == OK && from == RUNNABLE -> futex_wake(t)
   :: else
@@ -168,7 +172,13 @@ end_asleep: /* for ever, if nobody wakes it */
 
 inline sleep(t, deadline, result) {
   do
-  :: futex_wait(t, deadline, result);
+  :: atomic { /* load */
+       if
+       :: state[t] != RUNNABLE -> result = OK; break
+       :: else
+       fi
+     };
+     futex_wait(t, deadline, result);
 #ifdef TRUST_FUTEX_RETURN
      if
      :: result == OK -> break
@@ -190,19 +200,18 @@ inline sleep(t, deadline, result) {
 #endif
         };
         break
-     :: result != ETIMEDOUT ->
-        atomic { /* load */
-          if
-          :: state[t] != RUNNABLE -> result = OK; break
-          :: else
-          fi
-        }
+     :: result != ETIMEDOUT /* look again */
      fi
   od
 }
 
-inline wait(t, deadline, result) {
+/* `next`: whom a swap still has to wake, or kTasks. */
+inline wait(t, deadline, next, result) {
   prepare_wait(t, result);
+  if
+  :: next < kTasks -> futex_wake(next); next = kTasks
+  :: else
+  fi;
   if
   :: result == OK
   :: else -> sleep(t, deadline, result)
@@ -215,7 +224,7 @@ inline wait(t, deadline, result) {
 }
 
 proctype task(byte me) {
-  byte from, step, other = 1 - me, mine = 1 << me;
+  byte from, step, other = 1 - me, mine = 1 << me, next = kTasks;
   bool deadline;
   mtype result;
   do
@@ -230,7 +239,12 @@ proctype task(byte me) {
      };
      if
      :: step <= kSteps /* wait, or */
-     :: step <= kSteps -> wake_generation(other, 0, mine, result) /* swap */
+     :: step <= kSteps -> wake_word(other, 0, mine, result) /* swap, or */
+     :: step <= kSteps -> deliver(other, 0, mine, result); /* swap in one call */
+        if
+        :: result == OK && from == RUNNABLE -> next = other
+        :: else
+        fi
      :: step > kSteps -> /* release_task, acquire_task */
         atomic {
           state[me] = NONE;
@@ -240,7 +254,7 @@ proctype task(byte me) {
         state[me] = RUNNING
      fi;
      if
-     :: result == OK -> wait(me, deadline, result)
+     :: result == OK -> wait(me, deadline, next, result)
      :: else /* a refused swap does not sleep */
      fi
   :: else -> break
@@ -251,7 +265,7 @@ proctype stranger() {
   byte from, step;
   mtype result;
   do
-  :: step < kStrangersWakes -> step++; wake_generation(0, 0, 1 << kTasks, result)
+  :: step < kStrangersWakes -> step++; wake_word(0, 0, 1 << kTasks, result)
   :: else -> break
   od
 }
