@@ -14,6 +14,7 @@ thread_local_allowed=(
   src/kernel_shim/registration.cc
   src/kernel_shim/futex.cc
   src/kernel_shim/task_table.cc
+  src/kernel_shim/shared/system_calls.cc
 )
 
 code=$(find include src tests bench examples tools cmake \

@@ -3,24 +3,10 @@
 #include <cerrno>
 
 #include "kernel_shim/registration.h"
+#include "kernel_shim/timespec.h"
 #include "umcg/kernel.h"
 
 namespace shim = umcg::internal::shim;
-
-namespace {
-
-// False: not a time.
-bool to_deadline(const timespec* time, std::int64_t* deadline_ns) {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  *deadline_ns = shim::kNever;
-  if (time == nullptr) return true;
-  if (time->tv_sec < 0 || time->tv_nsec < 0 || time->tv_nsec >= kSecond) return false;
-  // What 64 bits of nanoseconds cannot hold is 292 years away.
-  if (time->tv_sec < shim::kNever / kSecond) *deadline_ns = time->tv_sec * kSecond + time->tv_nsec;
-  return true;
-}
-
-}  // namespace
 
 long umcg_api_version(uint32_t requested, uint32_t flags) {
   if (flags != 0) return -EINVAL;
@@ -40,7 +26,7 @@ int umcg_unregister_task(uint32_t flags) {
 int umcg_wait(uint32_t flags, const struct timespec* abs_timeout) {
   shim::Task* self = shim::registered_task();
   std::int64_t deadline_ns;
-  if (flags != 0 || self == nullptr || !to_deadline(abs_timeout, &deadline_ns)) return -EINVAL;
+  if (flags != 0 || self == nullptr || !shim::to_deadline(abs_timeout, &deadline_ns)) return -EINVAL;
   return shim::wait_interruptible(*self, deadline_ns);
 }
 
@@ -52,7 +38,7 @@ int umcg_swap(uint32_t wake_flags, umcg_tid next, uint32_t wait_flags,
   std::int64_t deadline_ns;
   // All that can be wrong with the wait is found before anybody is woken.
   if (wake_flags != 0 || wait_flags != 0 || self == nullptr ||
-      !to_deadline(abs_timeout, &deadline_ns)) {
+      !shim::to_deadline(abs_timeout, &deadline_ns)) {
     return -EINVAL;
   }
   return shim::swap_interruptible(*self, next, deadline_ns);

@@ -16,6 +16,7 @@ struct ByBackend {
   std::int64_t deadline_ns = kNever;
   bool interruptible = false;
 
+  int look() const noexcept { return 0; }
   int sleep(const std::uint32_t* half, std::uint32_t expected) const noexcept {
     const int result = backend.sleep(half, expected, deadline_ns);
     return result == -EINTR && !interruptible ? 0 : result;

@@ -16,6 +16,11 @@
 //                                                     owner, release_task   NONE, next generation
 //   RUNNABLE          it sleeps, or is about to       a waker               RUNNING
 //                                                     owner, giving up      RUNNING
+//                                                     anybody, nudge        RUNNABLE|LOOK
+//   RUNNABLE|LOOK     the same, to look about once    a waker               RUNNING
+//                                                     owner                 RUNNABLE
+//
+// LOOK exists in shared memory only, where a sleep may end because somebody else has ended.
 //
 // All are compare-and-swaps but the owner's first and last. A wake-up is exactly one transition,
 // and so is its consumption: RUNNABLE -> RUNNING is both in one; RUNNING -> RUNNING|QUEUED is the
@@ -50,6 +55,13 @@
 //   answer costs a FUTEX_WAKE that finds nobody and a FUTEX_WAIT that returns -EAGAIN. Only a
 //   kernel that wakes and sleeps in one call is given both at once: next's word is changed first,
 //   then self's, and next is woken last. In between next is merely late, as it may be at any time.
+//
+//   The end of a peer, against a sleeper that is not asleep yet. Who learns of the end notes it and
+//   then looks at the sleeper's word; the sleeper writes RUNNABLE and then looks at the note. With a
+//   full fence in between on both sides one of them sees the other. If it is the former, it writes
+//   LOOK: a mark in the word, which the kernel compares, so that no sleep begins past it. (A bare
+//   FUTEX_WAKE would be lost if it came before the sleep.) It is no wake-up: the sleeper takes it
+//   back, looks at the note, and gives up or sleeps on.
 //
 // Rejected:
 //
@@ -109,7 +121,11 @@ inline const std::uint32_t* state_half(const Word& word) {
   return reinterpret_cast<const std::uint32_t*>(&word);
 }
 
+// In the state RUNNABLE: the owner is to ask look() again. Never seen outside.
+inline constexpr std::uint32_t kLook = 1u << 11;
+
 // How one sleeps and wakes: a type with
+//   int look()  before each sleep; not 0: give up, with that error
 //   int sleep(const std::uint32_t* half, std::uint32_t expected)  0 and -EAGAIN: look again;
 //                                                                 any other error: give up
 //   void wake(const std::uint32_t* half)
@@ -126,14 +142,15 @@ inline int deliver(Word& next, std::uint32_t generation, std::uint64_t word,
   for (;;) {
     const std::uint32_t from = state_of(word);
     if (generation_of(word) != generation || from == UMCG_TASK_NONE) return -ESRCH;
-    const std::uint32_t to = from == UMCG_TASK_RUNNABLE ? UMCG_TASK_RUNNING : kQueued;
+    const bool sleeps = (from & ~kLook) == UMCG_TASK_RUNNABLE;
+    const std::uint32_t to = sleeps ? UMCG_TASK_RUNNING : kQueued;
     // Even if a wake-up is queued already the word is written, with the same value: only so does
     // this caller's past happen before the return of the wait that takes the wake-up.
     // acq_rel: release pairs with the owner's acquire in prepare_wait() and sleep(); acquire with
     // the owner's release in prepare_wait(): the waker of a sleeping task sees what it did.
     if (next.compare_exchange_weak(word, make_word(generation, to), std::memory_order_acq_rel,
                                    std::memory_order_acquire)) {
-      *asleep = from == UMCG_TASK_RUNNABLE;
+      *asleep = sleeps;
       return from == kQueued ? -EAGAIN : 0;
     }
   }
@@ -161,18 +178,39 @@ inline Prepared prepare_wait(Word& self, std::uint32_t generation) noexcept {
 template <class How>
 int sleep(Word& self, std::uint32_t generation, const How& how) noexcept {
   const std::uint64_t sleeping = make_word(generation, UMCG_TASK_RUNNABLE);
+  // acquire, here and where an exchange fails: pairs with the release in deliver() and nudge().
+  std::uint64_t word = self.load(std::memory_order_acquire);
   for (;;) {
-    // acquire: pairs with the release in deliver().
-    if (self.load(std::memory_order_acquire) != sleeping) return 0;
-    const int result = how.sleep(state_half(self), UMCG_TASK_RUNNABLE);
+    if (word == (sleeping | kLook)) {
+      if (!self.compare_exchange_weak(word, sleeping, std::memory_order_acquire)) continue;
+    } else if (word != sleeping) {
+      return 0;
+    }
+    int result = how.look();
+    if (result == 0) result = how.sleep(state_half(self), UMCG_TASK_RUNNABLE);
+    word = self.load(std::memory_order_acquire);
     if (result == 0 || result == -EAGAIN) continue;
-    // Give up, unless a waker comes first: then the wake-up is what is reported. acq_rel: release
-    // as in prepare_wait(); acquire, when it fails, pairs with the release in deliver().
-    std::uint64_t word = sleeping;
-    const bool gave_up =
-        self.compare_exchange_strong(word, make_word(generation, UMCG_TASK_RUNNING),
-                                     std::memory_order_acq_rel, std::memory_order_acquire);
-    return gave_up ? result : 0;
+    // Give up, unless a waker comes first: then the wake-up is what is reported. release: as in
+    // prepare_wait().
+    while ((word & ~std::uint64_t{kLook}) == sleeping) {
+      if (self.compare_exchange_weak(word, make_word(generation, UMCG_TASK_RUNNING),
+                                     std::memory_order_acq_rel, std::memory_order_acquire)) {
+        return result;
+      }
+    }
+    return 0;
+  }
+}
+
+// Any thread, after it has noted what look() is to see. Wakes nobody for good.
+template <class How>
+void nudge(Word& task, std::uint32_t generation, const How& how) noexcept {
+  // Partner: the fence in look(). Either we see RUNNABLE, or look() sees the note.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::uint64_t sleeping = make_word(generation, UMCG_TASK_RUNNABLE);
+  if (task.compare_exchange_strong(sleeping, sleeping | kLook, std::memory_order_release,
+                                   std::memory_order_relaxed)) {
+    how.wake(state_half(task));
   }
 }
 
