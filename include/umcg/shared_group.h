@@ -5,11 +5,10 @@
 // Who has its descriptor may join, and wake every task of the group; nobody else can. The
 // descriptor is handed over on purpose: inherited, or sent over a Unix socket.
 //
-//     int fd;  umcg_shared_create(0, 2, 4096, &fd);             // one process; the other has fd too
-//     umcg_shared_task* self;
-//     umcg_shared_join(fd, 0, 0, &self);                        // each takes a place
-//     umcg_shared_id peer;
-//     if (umcg_shared_find(self, 1, &peer) == 0) umcg_shared_swap(self, 0, peer, 0, NULL);
+//     int fd;  umcg_shared_create(0, 2, 4096, &fd);             // one process; the other has fd
+//     too umcg_shared_task* self; umcg_shared_join(fd, 0, 0, &self);                        // each
+//     takes a place umcg_shared_id peer; if (umcg_shared_find(self, 1, &peer) == 0)
+//     umcg_shared_swap(self, 0, peer, 0, NULL);
 //
 // States and rules are those of kernel.h: wait and wake may race in any order, at most one wake-up
 // is queued, one that is given is never lost. Besides, a peer may end: its process dies, it leaves.
@@ -22,8 +21,8 @@
 //
 // The task is an object, not a thread: whichever thread calls, one at a time may wait. It belongs
 // to the process: in a forked child all calls give -EINVAL. The process is known to its peers by a
-// record lock (fcntl) on the memfd. So fd must stay open while the task is a member, and the process
-// must not close another descriptor of the same memfd, which would drop the lock.
+// record lock (fcntl) on the memfd. So fd must stay open while the task is a member, and the
+// process must not close another descriptor of the same memfd, which would drop the lock.
 //
 // All functions return 0 or a negative errno value, and leave errno alone.
 #ifndef UMCG_SHARED_GROUP_H_
@@ -72,8 +71,8 @@ UMCG_KERNEL_API int umcg_shared_find(umcg_shared_task* self, uint32_t place, umc
 UMCG_KERNEL_API int umcg_shared_wait(umcg_shared_task* self, uint32_t flags, umcg_shared_id peer,
                                      const struct timespec* abs_timeout);
 
-// As umcg_wake(). Any thread, and for self too. Never blocks, but for the first contact with a peer,
-// which makes some system calls. -EAGAIN: a wake-up is queued already. -ESRCH: it has ended.
+// As umcg_wake(). Any thread, and for self too. Never blocks, but for the first contact with a
+// peer, which makes some system calls. -EAGAIN: a wake-up is queued already. -ESRCH: it has ended.
 UMCG_KERNEL_API int umcg_shared_wake(umcg_shared_task* self, uint32_t flags, umcg_shared_id next);
 
 // umcg_shared_wake(next), then umcg_shared_wait() with next as the peer. Errors as umcg_swap(), and

@@ -13,6 +13,7 @@
 //   "running", of a sleeper      without a FUTEX_WAKE: it sleeps on, until its deadline or its
 //   peer's
 //                                end. The peer could as well not have answered
+//                                (a task's wake-up of itself always does the FUTEX_WAKE)
 //   the generation               wakers and watchers take the task for ended
 //   changes it all the time      an exchange may fail again and again, each time at the price of a
 //                                write that hit between two instructions
@@ -82,6 +83,17 @@ int repaired(umcg_shared_task& self, int result) {
   if (result != -EINVAL) return result;
   self.word_at(self.place).store(shim::make_word(self.generation, UMCG_TASK_RUNNING));
   return 0;
+}
+
+// Whatever a peer has made of the word: what a process tells itself must come through.
+int wake_self(umcg_shared_task& self) {
+  shim::Word& word = self.word_at(self.place);
+  bool asleep;
+  const int result = shim::deliver(word, self.generation, word.load(), &asleep);
+  constexpr std::uint32_t kQueued = UMCG_TASK_RUNNING | UMCG_TF_WAKEUP_QUEUED;
+  if (result == -ESRCH) word.store(shim::make_word(self.generation, kQueued));
+  shim::ByShared{self}.wake(shim::state_half(word));
+  return result == -EAGAIN ? result : 0;
 }
 
 }  // namespace
@@ -188,6 +200,7 @@ int umcg_shared_wait(umcg_shared_task* self, uint32_t flags, umcg_shared_id peer
 
 int umcg_shared_wake(umcg_shared_task* self, uint32_t flags, umcg_shared_id next) {
   if (flags != 0 || !lives(self) || !is_valid(*self, next)) return -EINVAL;
+  if (next == shim::make_id(self->generation, self->place)) return wake_self(*self);
   const int result = shim::watch_peer(*self, next);
   if (result != 0) return result;
   shim::Word& word = self->word_at(shim::place_of(next));
