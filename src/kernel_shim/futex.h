@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // futex.h - the two futex calls that everything which blocks is made of.
 //
-// Private to the process unless said otherwise. Both leave errno alone, so that a runtime function never changes it
-// behind the user's back. A return of futex_wait() proves nothing: the caller looks at the word.
+// Private to the process unless said otherwise. Both leave errno alone, so that a runtime function
+// never changes it behind the user's back. A return of futex_wait() proves nothing: the caller
+// looks at the word.
 #ifndef UMCG_KERNEL_SHIM_FUTEX_H_
 #define UMCG_KERNEL_SHIM_FUTEX_H_
 
@@ -25,8 +26,7 @@ int futex_wait(const std::uint32_t* word, std::uint32_t expected, std::int64_t d
 
 // Wakes at most n waiters; returns how many. The word need not be alive in the sense of C++: a
 // wake-up that comes too late does no more than make somebody look at his word in vain.
-int futex_wake(const std::uint32_t* word, int n,
-               FutexScope scope = FutexScope::kProcess) noexcept;
+int futex_wake(const std::uint32_t* word, int n, FutexScope scope = FutexScope::kProcess) noexcept;
 
 inline int futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                       std::int64_t deadline_ns) noexcept {

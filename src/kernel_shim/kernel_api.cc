@@ -26,7 +26,8 @@ int umcg_unregister_task(uint32_t flags) {
 int umcg_wait(uint32_t flags, const struct timespec* abs_timeout) {
   shim::Task* self = shim::registered_task();
   std::int64_t deadline_ns;
-  if (flags != 0 || self == nullptr || !shim::to_deadline(abs_timeout, &deadline_ns)) return -EINVAL;
+  if (flags != 0 || self == nullptr || !shim::to_deadline(abs_timeout, &deadline_ns))
+    return -EINVAL;
   return shim::wait_interruptible(*self, deadline_ns);
 }
 

@@ -57,11 +57,11 @@
 //   then self's, and next is woken last. In between next is merely late, as it may be at any time.
 //
 //   The end of a peer, against a sleeper that is not asleep yet. Who learns of the end notes it and
-//   then looks at the sleeper's word; the sleeper writes RUNNABLE and then looks at the note. With a
-//   full fence in between on both sides one of them sees the other. If it is the former, it writes
-//   LOOK: a mark in the word, which the kernel compares, so that no sleep begins past it. (A bare
-//   FUTEX_WAKE would be lost if it came before the sleep.) It is no wake-up: the sleeper takes it
-//   back, looks at the note, and gives up or sleeps on.
+//   then looks at the sleeper's word; the sleeper writes RUNNABLE and then looks at the note. With
+//   a full fence in between on both sides one of them sees the other. If it is the former, it
+//   writes LOOK: a mark in the word, which the kernel compares, so that no sleep begins past it. (A
+//   bare FUTEX_WAKE would be lost if it came before the sleep.) It is no wake-up: the sleeper takes
+//   it back, looks at the note, and gives up or sleeps on.
 //
 // Rejected:
 //

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <string>
 
 #include "support/eventually.h"
@@ -79,11 +80,13 @@ class Gdb : public ::testing::Test {
   static std::string self() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
 
   // What gdb says to these commands, each a line.
-  std::string run_gdb(const std::string& arguments, const std::string& commands) const {
-    const std::string file = scratch_ + "/commands";
-    std::ofstream(file) << "set pagination off\nset confirm off\nset height 0\nset width 0\n"
-                        << "source " UMCG_SOURCE_DIR "/tools/gdb/umcg.py\n"
-                        << commands;
+  std::string run_gdb(const std::string& arguments,
+                      std::initializer_list<const char*> commands) const {
+    std::ofstream file(scratch_ + "/commands");
+    file << "set pagination off\nset confirm off\nset height 0\nset width 0\n"
+         << "source " UMCG_SOURCE_DIR "/tools/gdb/umcg.py\n";
+    for (const char* lines : commands) file << lines;
+    file.close();
     const std::string command = "cd " + scratch_ + " && " + kSubject +
                                 "=1 timeout 120 gdb -nx --batch -x commands " + arguments +
                                 " </dev/null 2>&1";
@@ -141,14 +144,14 @@ void expect_look(const std::string& said) {
 // does not.
 TEST_F(Gdb, ShowsFibersOfALiveProcessAndOfItsCoreFile) {
   const std::string said =
-      run_gdb(program(), std::string("set environment UMCG_STACK_GUARD mprotect\n"
-                                     "break gdb_test_stops_here\n"
-                                     "run\n") +
-                             kLook + "generate-core-file written_by_gdb\ncontinue\n");
+      run_gdb(program(), {"set environment UMCG_STACK_GUARD mprotect\n"
+                          "break gdb_test_stops_here\n"
+                          "run\n",
+                          kLook, "generate-core-file written_by_gdb\ncontinue\n"});
   if (said.find("Operation not permitted") != std::string::npos) GTEST_SKIP() << said;
   expect_look(said);
   EXPECT_TRUE(in_order(said, {"==end", "exited normally"})) << said;
-  expect_look(run_gdb("'" + self() + "' written_by_gdb", kLook));
+  expect_look(run_gdb("'" + self() + "' written_by_gdb", {kLook}));
 }
 
 TEST_F(Gdb, ShowsFibersOfACoreFileOfTheKernel) {
@@ -163,7 +166,7 @@ TEST_F(Gdb, ShowsFibersOfACoreFileOfTheKernel) {
   ASSERT_NE(std::system(command.c_str()), 0);
   for (const auto& entry : std::filesystem::directory_iterator(scratch_)) {
     if (entry.path().filename().string().starts_with("core")) {
-      expect_look(run_gdb("'" + self() + "' " + entry.path().string(), kLook));
+      expect_look(run_gdb("'" + self() + "' " + entry.path().string(), {kLook}));
       return;
     }
   }
