@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // rpc.h - calls between processes, over memory that they share. Library umcg::rpc; needs Abseil.
 //
-//     auto region = umcg::rpc::Region::create();                  // its fd() goes to the clients
-//     umcg::rpc::Server server(*region, [](std::span<const std::byte> in, std::span<std::byte> out)
-//                                           -> absl::StatusOr<std::size_t> { ... return bytes; });
-//
-//     umcg::rpc::Client client(*umcg::rpc::Region::open(fd));     // in another process
-//     absl::StatusOr<std::size_t> bytes = client.call(in, out, stop, 100ms);
+// A server makes a Region and gives its descriptor to the clients, each a process, which open it.
+// docs/rpc.md shows both sides.
 //
 // A request is copied out of the shared memory once, then the handler runs as a fiber, on private
 // buffers: it may park, block, call other servers. Calls of one client, up to the region's slots,
@@ -41,6 +37,7 @@ struct RegionOptions {
 // another descriptor of the same memory (shared_group.h says why).
 class Region {
  public:
+  // A new one. InvalidArgument: a number out of its range; else what the system refuses.
   static absl::StatusOr<Region> create(const RegionOptions& options = {});
   // Of a descriptor that was received or inherited; it belongs to the region from here on.
   static absl::StatusOr<Region> open(int fd);

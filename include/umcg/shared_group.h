@@ -5,10 +5,8 @@
 // Who has its descriptor may join, and wake every task of the group; nobody else can. The
 // descriptor is handed over on purpose: inherited, or sent over a Unix socket.
 //
-//     int fd;  umcg_shared_create(0, 2, 4096, &fd);             // one process; the other has fd
-//     too umcg_shared_task* self; umcg_shared_join(fd, 0, 0, &self);                        // each
-//     takes a place umcg_shared_id peer; if (umcg_shared_find(self, 1, &peer) == 0)
-//     umcg_shared_swap(self, 0, peer, 0, NULL);
+// One process makes a group (create) and hands its descriptor on. Each takes a place (join), finds
+// its peers by theirs (find), and waits for them and wakes them.
 //
 // States and rules are those of kernel.h: wait and wake may race in any order, at most one wake-up
 // is queued, one that is given is never lost. Besides, a peer may end: its process dies, it leaves.
@@ -41,7 +39,9 @@ extern "C" {
 typedef struct umcg_shared_task umcg_shared_task;  // one membership of this process
 typedef uint64_t umcg_shared_id;                   // {generation, place}; 0: nobody
 
+// The most places of one group.
 #define UMCG_SHARED_MAX_TASKS 64u
+// For umcg_shared_join(): whichever is free.
 #define UMCG_SHARED_ANY_PLACE UINT32_MAX
 
 // Makes a group of `tasks` places, 1 to UMCG_SHARED_MAX_TASKS, and data_bytes of zeros. Its size is

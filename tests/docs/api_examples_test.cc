@@ -478,7 +478,7 @@ TEST_F(ApiExamples, When) {
   EXPECT_EQ(a.get() + b.get() + done, 6);
 }
 
-TEST(ApiExamples, Dump) {
+TEST_F(ApiExamples, Dump) {
   umcg::Runtime rt;
   umcg::dump_on_signal(SIGQUIT);                              // from now on: kill -QUIT PID
   rt.dump([](std::string_view text) { std::cerr << text; });  // or at any moment
