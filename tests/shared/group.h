@@ -103,7 +103,7 @@ inline int open_descriptors() {
 // How often to kill: few times in the gate, UMCG_TEST_KILLS times by hand.
 inline int kills() {
   const char* wanted = std::getenv("UMCG_TEST_KILLS");
-  return wanted != nullptr ? std::atoi(wanted) : 40;
+  return wanted != nullptr ? std::atoi(wanted) : 8;
 }
 
 }  // namespace umcg_test
