@@ -71,7 +71,7 @@ bool has_lent(Stack* stack, WaitRecord wait) noexcept {
   if (stack == nullptr || wait.reason() != WaitReason::kJoin) return false;
   const auto* const other = static_cast<const FiberCore*>(wait.object());
   Stack* others = nullptr;
-  return peek(&other->stack, &others, sizeof others) && others == stack;
+  return peek(&other->stack, &others, sizeof(void*)) && others == stack;
 }
 
 double seconds(std::int64_t ns) noexcept { return static_cast<double>(ns) / 1e9; }

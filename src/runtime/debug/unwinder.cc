@@ -135,7 +135,7 @@ Unwinder::Step Unwinder::apply(const FrameRow& row, const FrameEntry& entry, std
   if (row.rules[kStackRegister].kind == Kind::kSame) caller.set(kStackRegister, frame);
   caller.pc = plain_address(caller[back]);
   caller.at_instruction = entry.is_signal_frame;
-  if (back != kStackRegister && kReturnRegister == back) caller.forget(back);
+  if (back == kReturnRegister) caller.forget(back);
   r = caller;
   return Step::kFound;
 }
