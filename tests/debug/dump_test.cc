@@ -139,7 +139,12 @@ TEST(Dump, TellsTheSystemCallAndWhoMadeIt) {
   for (const bool bound : {false, true}) {
     auto f = rt.spawn({.name = "reader", .bound = bound}, [&] { read_outer(pipe); });
     const std::string part = part_with(rt, "reader", "in read(2) of fd ");
-    EXPECT_TRUE(in_order(part, {"(pipe:", "on thread ", "read_outer"})) << part;
+    EXPECT_TRUE(in_order(part, {"(pipe:", "on thread "})) << part;
+    // Of a thread in the kernel only pc and sp are known. The frame that AddressSanitizer puts
+    // around read(2) is found by rbp: what lies beyond it may be out of reach.
+    if (!umcg_test::kAsan) {
+      EXPECT_TRUE(in_order(part, {"on thread ", "read_outer"})) << part;
+    }
     pipe.write(1);
   }
 }
