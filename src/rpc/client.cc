@@ -97,15 +97,16 @@ class Client::Impl {
   // A server that has welcomed us, and a slot that nobody uses.
   absl::Status get_slot(Call& me) {
     if (absl::Status status = find_server(me); !status.ok()) return status;
+    bool closed = false;  // what is in `me` may be written by others once it has a slot
     const WaitStatus status = wait(me, [&] {
-      me.closed = server_ != me.server;
-      if (me.closed || free_ == 0) return me.closed;
+      closed = me.closed = server_ != me.server;
+      if (closed || free_ == 0) return closed;
       me.slot = static_cast<std::uint32_t>(std::countr_zero(free_));
       free_ &= ~bit(me.slot);
       calls_[me.slot] = &me;
       return true;
     });
-    return to_status(me.closed ? WaitStatus::kClosed : status);
+    return to_status(closed ? WaitStatus::kClosed : status);
   }
 
   absl::Status find_server(Call& me) {
