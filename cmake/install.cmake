@@ -10,11 +10,6 @@ install(TARGETS umcg_static umcg_shared EXPORT umcg-targets
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT umcg-targets NAMESPACE umcg:: DESTINATION ${umcg_package_dir})
 
-if(TARGET umcg_rpc)
-  install(TARGETS umcg_rpc EXPORT umcg-rpc-targets
-          INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-  install(EXPORT umcg-rpc-targets NAMESPACE umcg:: DESTINATION ${umcg_package_dir})
-endif()
 
 configure_package_config_file(cmake/umcg-config.cmake.in umcg-config.cmake
                               INSTALL_DESTINATION ${umcg_package_dir})
