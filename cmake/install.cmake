@@ -10,7 +10,6 @@ install(TARGETS umcg_static umcg_shared EXPORT umcg-targets
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT umcg-targets NAMESPACE umcg:: DESTINATION ${umcg_package_dir})
 
-
 configure_package_config_file(cmake/umcg-config.cmake.in umcg-config.cmake
                               INSTALL_DESTINATION ${umcg_package_dir})
 # Before 1.0 a minor version may break users.

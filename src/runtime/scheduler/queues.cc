@@ -121,15 +121,7 @@ FiberCore* look_further(Server& s) noexcept {
   return s.look_fairly ? nullptr : pick_fairly(s);
 }
 
-void overflow_ready(Server& s, FiberCore* fiber) noexcept {
-  FiberChain half = s.ready.take_half();
-  half.push_back(fiber);
-  count_here(s.counters.overflows);
-  s.rt->inject_queue().push(half);
-}
-
-void overflow_fresh(Server& s, FiberCore* fiber) noexcept {
-  FiberChain half = s.fresh.take_half();
+void overflow(Server& s, FiberChain half, FiberCore* fiber) noexcept {
   half.push_back(fiber);
   count_here(s.counters.overflows);
   s.rt->inject_queue().push(half);

@@ -24,9 +24,8 @@ FiberCore* look_further(Server& s) noexcept;
 // Where new fibers are picked with care: beside a hog, or with the time slices of one.
 FiberCore* pop_fresh_slow(Server& s) noexcept;
 FiberCore* take_injected(Server& s) noexcept;
-// For a full queue: half of it goes to the shared one, with the fiber.
-void overflow_ready(Server& s, FiberCore* fiber) noexcept;
-void overflow_fresh(Server& s, FiberCore* fiber) noexcept;
+// The fiber found its queue full: it goes to the shared one, with half of that.
+void overflow(Server& s, FiberChain half, FiberCore* fiber) noexcept;
 // Somebody sleeps who must learn of what was queued.
 void notify_sleepers(Server& s) noexcept;
 
@@ -66,7 +65,7 @@ inline void notify_work(Server& s) noexcept {
 
 inline void push_ready(Server& s, FiberCore* fiber) noexcept {
   if (!s.ready.push(fiber, std::memory_order_seq_cst)) [[unlikely]] {
-    overflow_ready(s, fiber);
+    overflow(s, s.ready.take_half(), fiber);
   }
   notify_work(s);
 }
@@ -77,7 +76,7 @@ inline void push_ready(Server& s, FiberChain chain) noexcept {
 
 inline void push_fresh(Server& s, FiberCore* fiber) noexcept {
   if (!s.fresh.push(fiber)) [[unlikely]] {
-    overflow_fresh(s, fiber);
+    overflow(s, s.fresh.take_half(), fiber);
   }
   notify_work(s);
 }

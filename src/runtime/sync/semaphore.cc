@@ -175,7 +175,7 @@ void Semaphore::release(std::ptrdiff_t n) noexcept {
     std::int64_t seen = state_.load(std::memory_order_relaxed);
     while ((seen & kWaiting) == 0) {
       const bool direct = waits_directly(seen);
-      if (!direct && seen / 2 > max() - n) die("Semaphore: more than max() permits");
+      if ((direct ? 0 : seen / 2) > max() - n) die("Semaphore: more than max() permits");
       // The last touch: whoever acquires these permits may destroy the semaphore. Acquire pairs
       // with the release in enter_directly(): that fiber's context is saved.
       if (state_.compare_exchange_weak(seen, direct ? 2 * (n - 1) : seen + 2 * n,
