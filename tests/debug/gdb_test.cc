@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +17,7 @@
 #include "support/eventually.h"
 #include "support/pipe.h"
 #include "support/sanitizers.h"
+#include "support/shell.h"
 #include "umcg/event.h"
 #include "umcg/runtime.h"
 
@@ -87,15 +87,10 @@ class Gdb : public ::testing::Test {
          << "source " UMCG_SOURCE_DIR "/tools/gdb/umcg.py\n";
     for (const char* lines : commands) file << lines;
     file.close();
-    const std::string command = "cd " + scratch_ + " && " + kSubject +
+    return umcg_test::run_shell("cd " + scratch_ + " && " + kSubject +
                                 "=1 timeout 120 gdb -nx --batch -x commands " + arguments +
-                                " </dev/null 2>&1";
-    std::FILE* const pipe = ::popen(command.c_str(), "r");
-    std::string text;
-    char buffer[4096];
-    while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, pipe)) text.append(buffer, n);
-    ::pclose(pipe);
-    return text;
+                                " </dev/null")
+        .text;
   }
   std::string program() const {
     return "--args '" + self() + "' --gtest_filter=GdbSubject.WaitsForGdb";

@@ -9,7 +9,7 @@
 #include <array>
 #include <string>
 
-#include "support/python.h"
+#include "support/shell.h"
 #include "support/temp_file.h"
 #include "umcg/blocking.h"
 #include "umcg/runtime.h"
@@ -28,7 +28,7 @@ umcg_test::Output check(const std::string& json, const std::string& open_metrics
   write_to(a, json);
   write_to(b, open_metrics);
   return umcg_test::run_python("tests/monitoring/check_stats.py " + a.path() + " " + b.path() +
-                               " " + umcg_test::source_dir() + "/include/umcg/stats.h");
+                               " " UMCG_SOURCE_DIR "/include/umcg/stats.h");
 }
 
 TEST(Stats, EachFormSaysTheSame) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cfenv>
 #include <exception>
 #include <stdexcept>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "support/matrix.h"
+#include "support/opaque_errno.h"
 #include "support/sanitizers.h"
 #include "umcg/blocking.h"
 #include "umcg/event.h"
@@ -23,6 +23,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using PreservedState = umcg_test::MatrixTest;
+using umcg_test::read_errno;
+using umcg_test::write_errno;
 
 // Every way to switch, many times over, with `same` checked after each.
 template <class Check>
@@ -48,17 +50,6 @@ void switch_about(Check same) {
     umcg::blocking_now([] {});
     same("blocking_now");
   }
-}
-
-// The compiler may keep errno's address in a register over a switch; a call through here is what
-// code in another translation unit does.
-[[gnu::noinline]] int read_errno() {
-  asm volatile("" ::: "memory");
-  return errno;
-}
-[[gnu::noinline]] void write_errno(int value) {
-  asm volatile("" ::: "memory");
-  errno = value;
 }
 
 template <class Body>

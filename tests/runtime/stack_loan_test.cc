@@ -2,13 +2,13 @@
 // A fiber that joins a new one lends it its stack. Nobody may notice, whatever the two do.
 #include <gtest/gtest.h>
 
-#include <cerrno>
 #include <cfenv>
 #include <cstddef>
 #include <exception>
 #include <stdexcept>
 
 #include "support/matrix.h"
+#include "support/opaque_errno.h"
 #include "umcg/event.h"
 #include "umcg/fiber.h"
 #include "umcg/fiber_local.h"
@@ -20,15 +20,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using StackLoan = umcg_test::MatrixTest;
-
-[[gnu::noinline]] int read_errno() {
-  asm volatile("" ::: "memory");
-  return errno;
-}
-[[gnu::noinline]] void write_errno(int value) {
-  asm volatile("" ::: "memory");
-  errno = value;
-}
+using umcg_test::read_errno;
+using umcg_test::write_errno;
 
 TEST_P(StackLoan, EachFiberKeepsWhatIsItsOwn) {
   umcg::Runtime rt(options());

@@ -1,38 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// python.h - runs a Python program of the source tree, for what is best checked by another reader
-// than our own code.
-#ifndef UMCG_TESTS_SUPPORT_PYTHON_H_
-#define UMCG_TESTS_SUPPORT_PYTHON_H_
+// shell.h - runs other programs: for what is best checked by another reader than our own code.
+#ifndef UMCG_TESTS_SUPPORT_SHELL_H_
+#define UMCG_TESTS_SUPPORT_SHELL_H_
 
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 namespace umcg_test {
-
-// ctest says where; a test started by hand is looked for in build/PRESET/tests.
-inline std::string source_dir() {
-  if (const char* const dir = std::getenv("UMCG_SOURCE_DIR")) return dir;
-  char self[4096] = "";
-  if (::readlink("/proc/self/exe", self, sizeof self - 1) <= 0) return ".";
-  const std::string path = self;
-  return path.substr(0, path.rfind('/')) + "/../../..";
-}
 
 struct Output {
   int status = -1;  // the exit code, or -1
   std::string text;
 };
 
-// `script` as seen from the source tree, with arguments for the shell. What it prints, on standard
-// error too.
-inline Output run_python(const std::string& script_and_arguments) {
+// A command of the shell, and what it prints, on standard error too.
+inline Output run_shell(const std::string& command) {
   Output out;
-  const std::string command = "python3 -B " + source_dir() + "/" + script_and_arguments + " 2>&1";
-  FILE* const pipe = ::popen(command.c_str(), "re");
+  FILE* const pipe = ::popen(("{ " + command + "; } 2>&1").c_str(), "re");
   if (pipe == nullptr) return out;
   char buffer[4096];
   while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, pipe)) {
@@ -43,6 +29,11 @@ inline Output run_python(const std::string& script_and_arguments) {
   return out;
 }
 
+// A Python script of the source tree, by its path there, with arguments for the shell.
+inline Output run_python(const std::string& script_and_arguments) {
+  return run_shell("python3 -B " UMCG_SOURCE_DIR "/" + script_and_arguments);
+}
+
 }  // namespace umcg_test
 
-#endif  // UMCG_TESTS_SUPPORT_PYTHON_H_
+#endif  // UMCG_TESTS_SUPPORT_SHELL_H_
