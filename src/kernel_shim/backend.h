@@ -18,7 +18,7 @@ namespace umcg::inline v0::internal::shim {
 struct Backend {
   const char* name;
 
-  // Tries it out; false: it does not work here. May be called more than once.
+  // Tries it out; false: it does not work here. May be called by several threads at once.
   bool (*probe)() noexcept;
 
   // Sleeps while *word == expected, which is checked so that no wake() after a change of the word

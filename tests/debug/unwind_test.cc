@@ -108,6 +108,7 @@ TEST(Unwinding, BySignalsThatComeDuringSwitches) {
         ping.acquire();
         pong.release();
       }
+      pong.release();  // the other one may have begun a round before the stop
     });
     while (worker == 0) std::this_thread::yield();
     for (int i = 0; i < umcg_test::scaled(20'000); ++i) {

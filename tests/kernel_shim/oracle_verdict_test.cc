@@ -157,6 +157,8 @@ TEST_P(OracleVerdict, StopsAndContinuationsOfTheProcess) {
   ASSERT_TRUE(thread.has_computed());
   const pid_t stopper = umcg_test::stop_and_continue_this_process(20);
   ASSERT_GT(stopper, 0);
+  // The fork held the lock of the address space, for which the thread may have blocked.
+  ASSERT_TRUE(thread.has_computed());
   int looks = 0;
   int blocked = 0;
   while (!umcg_test::has_ended(stopper)) {

@@ -66,7 +66,7 @@ void swap(const std::uint32_t* next, const std::uint32_t* word, std::uint32_t ex
   sleep(word, expected, deadline_ns);
 }
 
-bool probe() noexcept {
+bool init_beds() noexcept {
   pthread_condattr_t monotonic;
   if (pthread_condattr_init(&monotonic) != 0) return false;
   bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0;
@@ -74,6 +74,12 @@ bool probe() noexcept {
     ok = ok && pthread_mutex_init(&bed.mutex, nullptr) == 0 &&
          pthread_cond_init(&bed.turn, &monotonic) == 0;
   }
+  return ok;
+}
+
+// Several threads may probe at once, and one of them may already sleep.
+bool probe() noexcept {
+  static const bool ok = init_beds();
   return ok;
 }
 
