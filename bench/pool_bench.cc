@@ -25,37 +25,12 @@
 #include "common/blocking_load.h"
 #include "common/harness.h"
 #include "common/peers.h"
-#include "umcg/runtime.h"
-#include "umcg/thread_pool.h"
+#include "common/umcg_pool.h"
 
 namespace bench {
 namespace {
 
 using namespace std::chrono_literals;
-
-// ThreadPool in the shape of the peers' pools. `kLimit` 0: none.
-template <std::size_t kLimit>
-class UmcgPool {
- public:
-  static const char* name() { return kLimit == 0 ? "umcg" : "umcg_64"; }
-  explicit UmcgPool(int servers) : runtime_({.servers = servers}), pool_(runtime_, options()) {}
-  template <class F>
-  void post(F&& f) {
-    pool_.post(std::forward<F>(f));
-  }
-  template <class F>
-  auto submit(F&& f) {
-    return pool_.submit(std::forward<F>(f));
-  }
-
- private:
-  static umcg::ThreadPoolOptions options() {
-    return kLimit == 0 ? umcg::ThreadPoolOptions{}
-                       : umcg::ThreadPoolOptions{.max_in_flight = kLimit};
-  }
-  umcg::Runtime runtime_;
-  umcg::ThreadPool pool_;
-};
 
 // The part of a mixed load that computes only.
 struct MixedLoad {
