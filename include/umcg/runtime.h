@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -25,6 +26,7 @@
 #include "umcg/fiber.h"
 #include "umcg/internal/config.h"
 #include "umcg/stats.h"
+#include "umcg/trace.h"
 #include "umcg/wait.h"
 
 namespace umcg::inline v0 {
@@ -95,6 +97,13 @@ class UMCG_API Runtime {
   // Asks every fiber of now and later to stop. False if asked before.
   bool request_stop();
   Stats stats() const;
+  // Begins a trace of what fibers and servers do, for ui.perfetto.dev (docs/tracing.md). The file
+  // is opened now and written by end_trace() or ~Runtime. Any fiber or thread; blocks, never
+  // suspends. The error of opening it, errc::not_enough_memory, or errc::operation_in_progress:
+  // there is a trace already.
+  [[nodiscard]] std::error_code trace_to(const std::string& path, const TraceOptions& options = {});
+  // Ends it and writes the file. The error of writing it; none if there is no trace. As trace_to().
+  [[nodiscard]] std::error_code end_trace();
   // Prints, on standard error, every deadlock that this runtime's fibers and plain threads are in:
   // a circle of waits for mutexes, once flags and ends of fibers, without deadlines. Returns how
   // many. Never suspends. Throws std::bad_alloc. When all is asleep the runtime looks by itself,

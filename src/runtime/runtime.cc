@@ -81,6 +81,12 @@ bool Runtime::request_stop() { return core_->request_stop(); }
 
 Stats Runtime::stats() const { return core_->stats(); }
 
+std::error_code Runtime::trace_to(const std::string& path, const TraceOptions& options) {
+  return core_->tracer().start(path, options);
+}
+
+std::error_code Runtime::end_trace() { return core_->tracer().stop(); }
+
 std::size_t Runtime::report_deadlocks() const { return internal::report_deadlocks(*core_); }
 
 void Runtime::dump(const DumpSink& sink) const {

@@ -21,6 +21,7 @@
 #include "runtime/debug/runtime_list.h"
 #include "runtime/debug/thread_view.h"
 #include "runtime/fiber/stop_state.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/stack/overflow.h"
@@ -85,6 +86,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
       servers_(std::make_unique<Server[]>(server_count_)),
       idle_(static_cast<std::uint32_t>(server_count_)),
       stacks_(options_.stack_size, fiber_loop),
+      tracer_(*this),
       oracle_(choose_oracle(options_)),
       workers_(*this, static_cast<std::uint32_t>(options_.max_workers)),
       monitor_(*this) {
@@ -119,6 +121,7 @@ void RuntimeCore::start_servers() {
       throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
                               "umcg::Runtime: no thread for a server");
     }
+    note_handoff(s, HandoffCause::kStart, now_ns(), nullptr);
     WorkerPool::assign(*w, s);
   }
 }
@@ -181,6 +184,7 @@ void RuntimeCore::inject(FiberCore* f) noexcept {
 void RuntimeCore::inject_from_outside(FiberCore* f) noexcept {
   check_not_forked();
   guests_.fetch_add(1, std::memory_order_acquire);
+  if (tracer_.on()) at_unpark_outside(*f);
   inject(f);
   guests_.fetch_sub(1, std::memory_order_release);  // the last touch
 }
@@ -274,6 +278,10 @@ bool RuntimeCore::shut_down() {
   stop_standbys();
   workers_.stop_and_join();
   while (guests_.load(std::memory_order_acquire) != 0) nap();
+  if (const std::error_code error = tracer_.stop()) {
+    warn("runtime \"%s\": its trace is not written: %s", options_.name.c_str(),
+         error.message().c_str());
+  }
   return true;
 }
 

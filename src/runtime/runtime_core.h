@@ -33,6 +33,7 @@
 #include "runtime/scheduler/worker_pool.h"
 #include "runtime/stack/stack_pool.h"
 #include "runtime/time/keeper.h"
+#include "runtime/trace/tracer.h"
 #include "umcg/event.h"
 #include "umcg/runtime.h"
 
@@ -71,6 +72,7 @@ class RuntimeCore {
     return standbys_ != nullptr ? &standbys_[s.index] : nullptr;
   }
   Recorder& handoff_latency() noexcept { return handoff_latency_; }
+  Tracer& tracer() noexcept { return tracer_; }
   Counters& shared_counters() noexcept { return shared_counters_; }
   std::mutex& stop_lock() noexcept { return stop_lock_; }
 
@@ -162,6 +164,7 @@ class RuntimeCore {
   StackPool stacks_;
   Counters shared_counters_;
   Recorder handoff_latency_;
+  Tracer tracer_;
   Interrupts interrupts_;
   const std::unique_ptr<shim::BlockOracle> oracle_;
   WorkerPool workers_;

@@ -18,4 +18,9 @@ std::string describe_block(pid_t tid) {
   return "in " + std::string(name) + "(2)";
 }
 
+int blocked_system_call(pid_t tid) noexcept {
+  const ProcFile syscall(open_file_of(tid, "syscall"));
+  return static_cast<int>(read_syscall_line(syscall.fd()).number);
+}
+
 }  // namespace umcg::inline v0::internal::shim

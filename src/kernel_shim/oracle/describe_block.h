@@ -15,6 +15,10 @@ namespace umcg::inline v0::internal::shim {
 // By any thread. Opens files and may change errno.
 std::string describe_block(pid_t tid);
 
+// The number of the system call that the thread is blocked in; -1: none, or /proc does not tell.
+// By any thread. Opens a file and may change errno.
+int blocked_system_call(pid_t tid) noexcept;
+
 // "read" for SYS_read; empty if the table does not have it. All that can block are there.
 std::string_view syscall_name(long number) noexcept;
 

@@ -12,6 +12,7 @@
 #include "runtime/fiber/stop_state.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
@@ -146,11 +147,15 @@ void start_fiber(FiberCore* f, const TaskOps* ops, bool detached) {
     Server& s = *w->server;
     f->id.store(rt.next_fiber_id(s), std::memory_order_relaxed);
     count_here(s.counters.fibers_started);
+    if (s.is_hooked()) [[unlikely]] {
+      at_spawn(*w, *f);
+    }
     push_fresh(s, f);
     leave(*w);
   } else {
     f->id.store(rt.next_fiber_id(), std::memory_order_relaxed);
     count_anywhere(rt.shared_counters().fibers_started);
+    if (rt.tracer().on()) at_spawn_outside(*f);
     rt.inject_from_outside(f);
   }
 }

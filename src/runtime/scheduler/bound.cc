@@ -11,6 +11,7 @@
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/fiber_loop.h"
 #include "runtime/scheduler/handoff.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
@@ -31,6 +32,10 @@ void take_turn(Worker& w) noexcept {
     attach(w, *s);
     if (enter(w)) break;
     w.rt->inject(w.current.get());  // lost again before it began
+  }
+  if (w.server->is_hooked()) {
+    at_handoff(w);
+    at_run(w, *w.current.get());
   }
   w.current.get()->state.store(FiberState::kRunning, std::memory_order_relaxed);
 }
@@ -77,8 +82,9 @@ void park_bound(Worker& w, FiberCore& f, Waiter& waiter) noexcept {
     waiter.note_claimed_open();
     return;
   }
+  if (w.rt->tracer().on()) at_park_outside(f);
   // The server must go, since its fiber waits here with the thread.
-  while (w.server != nullptr && !hand_over_now(w)) {
+  while (w.server != nullptr && !hand_over_now(w, HandoffCause::kBound)) {
     if (waiter.is_claimed()) {
       waiter.note_claimed_open();
       return;
@@ -96,6 +102,7 @@ void park_bound(Worker& w, FiberCore& f, Waiter& waiter) noexcept {
 
 void wait_for_turn(Worker& w, FiberCore& f) noexcept {
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
+  if (w.rt->tracer().on()) at_queue(*w.rt, f);
   w.rt->inject(&f);
   take_turn(w);
 }
@@ -104,7 +111,7 @@ void yield_bound(Worker& w, FiberCore& f) noexcept {
   const bool others = w.rt->has_queued_work();
   leave(w);
   if (!others) return;
-  while (w.server != nullptr && !hand_over_now(w)) nap();
+  while (w.server != nullptr && !hand_over_now(w, HandoffCause::kBound)) nap();
   wait_for_turn(w, f);
   leave(w);
 }
@@ -112,6 +119,7 @@ void yield_bound(Worker& w, FiberCore& f) noexcept {
 void give_turn(Worker& w, FiberCore& f) noexcept {
   Worker& next = bound_worker(f);
   Server& s = *w.server;
+  note_handoff(s, HandoffCause::kBound, now_ns(), nullptr);
   WorkerPool::assign_asleep(next, s);
   lose_server(w);
   w.swap_to = next.task;

@@ -25,6 +25,7 @@
 #include "runtime/fiber/fiber_locals.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/fiber_loop.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
@@ -37,11 +38,18 @@ void run_user_code(FiberCore& f) noexcept {
   destroy_locals(f.locals);
 }
 
-void count_end(const Worker& w, bool holds) noexcept {
+// `goes_on`: the fiber that runs on, if that is known.
+[[gnu::always_inline]] inline void count_end(Worker& w, const FiberCore& f, bool holds,
+                                             const FiberCore* goes_on = nullptr) noexcept {
   if (holds) {
     count_here(w.server->counters.fibers_finished);
+    if (w.server->is_hooked()) [[unlikely]] {
+      at_end(w, f);
+      if (goes_on != nullptr) at_run(w, *goes_on);
+    }
   } else {
     count_anywhere(w.rt->shared_counters().fibers_finished);
+    if (w.rt->tracer().on()) at_end_outside(f);
   }
 }
 
@@ -55,7 +63,7 @@ void keep_stack_in_reserve(Worker& w) noexcept {
 }
 
 // Runs w.current to its end, and returns what is to run next; null: ask the host.
-FiberCore* run_to_end(Worker*& worker) noexcept {
+FiberCore* run_to_end(Worker*& worker, const Stack& stack) noexcept {
   FiberCore& f = *worker->current.get();
   f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   keep_stack_in_reserve(*worker);
@@ -66,7 +74,12 @@ FiberCore* run_to_end(Worker*& worker) noexcept {
     worker->rt->signal_if_idle();
     return nullptr;
   }
-  return end.next != nullptr ? end.next : pick_next(*worker->server, Picking::kPark);
+  Server& s = *worker->server;
+  FiberCore* const next = end.next != nullptr ? end.next : pick_next(s, Picking::kPark);
+  if (s.is_hooked()) [[unlikely]] {
+    at_next(*worker, next, stack.pooled_class);
+  }
+  return next;
 }
 
 }  // namespace
@@ -81,7 +94,7 @@ BodyEnd run_body(FiberCore& f) noexcept {
   RuntimeCore& rt = *w.rt;
   bool holds = enter(w);
   w.current.set(nullptr);
-  count_end(w, holds);
+  count_end(w, f, holds);
   FiberCore* next = nullptr;
   if (detached) {
     recycle_fiber(rt, w.server, f);
@@ -107,13 +120,17 @@ Worker& run_on_loan(Worker& w, FiberCore& joiner, FiberCore& f) noexcept {
   f.stack = joiner.stack;
   f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   w.current.set(&f);
+  // Else pick_at_park() has said so.
+  if (w.server->is_hooked() && w.server->stacks == nullptr) [[unlikely]] {
+    at_run(w, f);
+  }
   leave(w);
 
   run_user_code(f);
 
   Worker& now = *current_worker();
   const bool holds = enter(now);
-  count_end(now, holds);
+  count_end(now, f, holds, &joiner);
   f.state.store(FiberState::kDone, std::memory_order_relaxed);
   // For the joiner alone, who is here; release for those who look without waiting.
   f.done.word.store(kDone, std::memory_order_release);
@@ -141,7 +158,7 @@ __attribute__((no_sanitize("address"))) void fiber_loop(boost::context::detail::
   Stack& self = *w->current.get()->stack;
   arrive(from, self);
   for (;;) {
-    FiberCore* const next = run_to_end(w);
+    FiberCore* const next = run_to_end(w, self);
     if (next != nullptr && next->needs_stack() && self.pooled_class) {
       next->stack = &self;
       w->current.set(next);

@@ -7,6 +7,7 @@
 #include "runtime/base/report.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/hogs.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/scheduler/worker_thread.h"
 
@@ -31,8 +32,8 @@ void chaos_at_leave(Worker& w) noexcept {
   w.chaos_state ^= w.chaos_state << 5;
   if (w.chaos_state % kOneIn != 0) return;
   RuntimeCore& rt = *w.rt;
-  count_anywhere(give_server_away(w) ? rt.shared_counters().handoffs_chaos
-                                     : rt.shared_counters().handoffs_refused);
+  count_anywhere(give_server_away(w, HandoffCause::kChaos) ? rt.shared_counters().handoffs_chaos
+                                                           : rt.shared_counters().handoffs_refused);
 }
 
 }  // namespace
@@ -59,30 +60,35 @@ bool enter_slow(Worker& w) noexcept {
     if (w.rt->is_forked_child())
       die("a runtime was used in a forked child; it may only exec or _exit");
   }
+  const bool ran_on = w.server != nullptr || w.gave_away;
   lose_server(w);
+  w.gave_away = false;
+  if (ran_on && w.rt->tracer().on()) at_return(w);
   return false;
 }
 
-bool give_server_away(Worker& w, bool beside_hog) noexcept {
+bool give_server_away(Worker& w, HandoffCause cause) noexcept {
   Server& s = *w.server;
   Worker* const next = w.rt->workers().take_for(s);
   if (next == nullptr) return false;
-  if (beside_hog) give_short_slices(*next);
+  if (cause == HandoffCause::kHog) give_short_slices(*next);
   // First the word, then in_rt: a worker that is outside and still named in the word may be claimed
   // from, and then this store would take the server away from the claimer.
+  note_handoff(s, cause, now_ns(), &w);
   WorkerPool::assign(*next, s);
   lose_server(w);
+  w.gave_away = true;
   return true;
 }
 
-bool hand_over_now(Worker& w) noexcept {
+bool hand_over_now(Worker& w, HandoffCause cause) noexcept {
   if (!enter(w)) return true;
-  if (give_server_away(w)) return true;
+  if (give_server_away(w, cause)) return true;
   // The last idle worker is gone: make one. Not inside the runtime, since making a thread blocks.
   w.in_rt.store(0, std::memory_order_release);
   if (Worker* made = w.rt->workers().create()) w.rt->workers().put_back(*made);
   if (!enter(w)) return true;
-  if (give_server_away(w)) return true;
+  if (give_server_away(w, cause)) return true;
   w.in_rt.store(0, std::memory_order_release);
   count_anywhere(w.rt->shared_counters().handoffs_refused);
   return false;
@@ -90,7 +96,7 @@ bool hand_over_now(Worker& w) noexcept {
 
 void hand_over_for_pin(Worker& w) noexcept {
   if (w.server == nullptr) return;
-  if (hand_over_now(w)) count_anywhere(w.rt->shared_counters().handoffs_pin);
+  if (hand_over_now(w, HandoffCause::kPin)) count_anywhere(w.rt->shared_counters().handoffs_pin);
 }
 
 void leave_slow(Worker& w) noexcept {
@@ -120,27 +126,30 @@ bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept {
   RuntimeCore& rt = *server.rt;
   std::uint64_t word = server.word->load(std::memory_order_acquire);
   const std::uint64_t mine = word_of(claimer);
+  Worker* owner = word != 0 ? &rt.workers().at(worker_of(word)) : nullptr;
   if ((word & kOffered) != 0) {
     // Acquire pairs with the release by which begin_blocking() made the offer.
     if (!server.word->compare_exchange_strong(word, mine, std::memory_order_acq_rel)) return false;
+    note_handoff(server, HandoffCause::kHint, claimer.seen_at.get(), owner);
     count_anywhere(rt.shared_counters().handoffs_hint);
     return true;
   }
   if (word == 0 || (word & kWordFlags) != 0) return false;
-  Worker& owner = rt.workers().at(worker_of(word));
-  const std::int64_t before = clock_ns(owner.cpu_clock);
+  const std::int64_t before = clock_ns(owner->cpu_clock);
   const std::uint64_t proposed = proposal(word, claimer);
   if (!server.word->compare_exchange_strong(word, proposed, std::memory_order_acq_rel))
     return false;
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the owner's context switch
   // Before the second look at the clock: both are to speak of a time when the owner was off the
   // CPU.
-  const bool outside = owner.in_rt.load(std::memory_order_seq_cst) == 0;
-  const bool stood_still = before >= 0 && clock_ns(owner.cpu_clock) == before;
+  const bool outside = owner->in_rt.load(std::memory_order_seq_cst) == 0;
+  const bool stood_still = before >= 0 && clock_ns(owner->cpu_clock) == before;
   std::uint64_t expected = proposed;
   if (stood_still && outside) {
     if (server.word->compare_exchange_strong(expected, mine, std::memory_order_acq_rel)) {
       note_detected(rt, claimer.seen_at.get(), by_standby);
+      note_handoff(server, by_standby ? HandoffCause::kStandby : HandoffCause::kMonitor,
+                   claimer.seen_at.get(), owner);
       return true;
     }
   } else {
@@ -163,6 +172,7 @@ bool take_from_running(Worker& next, Server& server, std::uint64_t word) noexcep
     const std::uint64_t verdict = outside ? proposal(word_of(next), next) : word;
     if (server.word->compare_exchange_strong(proposed, verdict, std::memory_order_acq_rel) &&
         outside) {
+      note_handoff(server, HandoffCause::kHog, now_ns(), &owner);
       count_anywhere(server.rt->shared_counters().handoffs_hog);
       return true;
     }

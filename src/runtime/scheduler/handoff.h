@@ -13,6 +13,8 @@
 
 #include <cstdint>
 
+#include "runtime/trace/trace_event.h"
+
 namespace umcg::inline v0::internal {
 
 struct Server;
@@ -22,15 +24,15 @@ struct Worker;
 void lose_server(Worker& w) noexcept;
 
 // The holder, inside the runtime. Gives its server to an idle worker and ends the Enter. False,
-// with nothing changed, if there is no idle worker. `beside_hog`: the worker computes on.
-bool give_server_away(Worker& w, bool beside_hog = false) noexcept;
+// with nothing changed, if there is no idle worker. With kHog the worker computes on.
+bool give_server_away(Worker& w, HandoffCause cause) noexcept;
 
 // Outside the runtime, on a worker that is about to block its thread with a pinned fiber.
 void hand_over_for_pin(Worker& w) noexcept;
 
 // Outside the runtime. Makes a worker if none is idle, then gives the server away. False if the
 // bound or the system refuses; the worker keeps its server then.
-bool hand_over_now(Worker& w) noexcept;
+bool hand_over_now(Worker& w, HandoffCause cause) noexcept;
 
 // By the monitor, of a worker whose CPU clock has stood still for so long: whether it is blocked in
 // the kernel, not only preempted. Without /proc that takes it some time to believe.

@@ -83,7 +83,7 @@ void detach_self(Worker& w) noexcept {
   const std::int64_t now = now_ns();
   // Before it is somebody else's.
   s.next_fresh_at = now + Hogs::kPatience;
-  if (!give_server_away(w, true)) return;
+  if (!give_server_away(w, HandoffCause::kHog)) return;
   (void)begin_hog(w, s);  // false: the monitor was about to, and takes its mark back itself
   count_anywhere(w.rt->shared_counters().handoffs_hog);
 }

@@ -7,6 +7,7 @@
 #include "runtime/base/report.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 
@@ -47,6 +48,7 @@ void host_loop(Worker& w) noexcept {
       return;
     }
     if (!provide_stack(w, f)) continue;
+    if (w.server->is_hooked()) at_run(w, *f);
     Context& to = destination(w, f);
     w.leaving = &w.host;
     arrive(jump(w.host, to, &w, true), w.host);

@@ -13,6 +13,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/hogs.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
@@ -26,7 +27,9 @@ constexpr int kPausesPerRound = 8;
 FiberCore* steal_from(Server& thief, Server& victim) noexcept {
   FiberCore* f = victim.ready.steal_into(thief.ready);
   if (f == nullptr && thief.hogs.load(std::memory_order_relaxed) == 0) f = victim.fresh.steal();
-  if (f != nullptr) count_here(thief.counters.steals);
+  if (f == nullptr) return nullptr;
+  count_here(thief.counters.steals);
+  if (thief.is_hooked()) at_steal(thief, victim, *f);
   return f;
 }
 
@@ -176,7 +179,9 @@ FiberCore* find_work(Worker& w) noexcept {
       searching = true;
     } else {
       pass_on(s);
+      if (s.is_hooked()) at_sleep(s);
       searching = sleep(w, s);
+      if (s.is_hooked()) at_wake(s);
     }
     if (rt.workers().stopping()) {
       if (searching) rt.idle().end_search();

@@ -21,6 +21,7 @@
 #include "runtime/context/thread_state.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/hogs.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
 
 namespace umcg::inline v0::internal {
@@ -68,7 +69,11 @@ FiberCore* pick_fairly(Server& s) noexcept {
 
 void fire(Server& s, TimerHeap& timers, std::int64_t now) noexcept {
   std::uint64_t fired = 0;
-  push_ready(s, timers.fire(now, &fired));
+  const FiberChain due = timers.fire(now, &fired);
+  if (s.is_hooked()) [[unlikely]] {
+    for (const FiberCore* f = due.first; f != nullptr; f = f->next) at_timer(s, *f);
+  }
+  push_ready(s, due);
   count_here(s.counters.timers_fired, fired);
 }
 

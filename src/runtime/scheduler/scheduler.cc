@@ -8,6 +8,7 @@
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/fiber_loop.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/sync/waiter.h"
@@ -86,6 +87,9 @@ FiberCore* begin_park(Worker& w, FiberCore& f) noexcept {
   Server& s = *w.server;
   count_here(s.counters.parks);
   f.state.store(FiberState::kParked, std::memory_order_relaxed);
+  if (s.is_hooked()) [[unlikely]] {
+    return pick_at_park(w, f);
+  }
   return pick_next(s, Picking::kPark);
 }
 
@@ -97,6 +101,7 @@ Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
     return overtaken;
   }
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
+  if (overtaken.rt->tracer().on()) at_queue(*overtaken.rt, f);
   return suspend(overtaken, f, nullptr,
                  {.what = AfterSwitch::What::kInject, .fiber = &f, .waiter = nullptr});
 }
@@ -191,6 +196,9 @@ bool yield_current() {
     return true;
   }
   count_here(s.counters.yields);
+  if (s.is_hooked()) [[unlikely]] {
+    at_yield(w, f, next);
+  }
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
   leave(suspend(w, f, next, {.what = AfterSwitch::What::kRequeue, .fiber = &f, .waiter = nullptr}));
   return true;
@@ -204,6 +212,9 @@ void regain_server() {
 void make_ready(FiberCore* fiber) noexcept {
   Worker* const w = current_worker();
   if (w != nullptr && w->rt == fiber->rt && enter(*w)) {
+    if (w->server->is_hooked()) [[unlikely]] {
+      at_unpark(*w, *fiber);
+    }
     push_ready(*w->server, fiber);
     leave(*w);
   } else {

@@ -9,17 +9,31 @@
 #include <atomic>
 #include <cstdint>
 
+#include "runtime/base/relaxed.h"
 #include "runtime/fiber/fiber_slab.h"
 #include "runtime/scheduler/counters.h"
 #include "runtime/scheduler/ready_ring.h"
 #include "runtime/scheduler/spawn_deque.h"
 #include "runtime/stack/stack.h"
 #include "runtime/time/timer_heap.h"
+#include "runtime/trace/trace_event.h"
 
 namespace umcg::inline v0::internal {
 
 class RuntimeCore;
+class TraceRing;
 struct Worker;
+
+// Written by whoever has just taken the server, read by the new holder (points.h).
+struct HandoffNote {
+  Relaxed<HandoffCause> cause;
+  Relaxed<std::int64_t> since;   // ns
+  Relaxed<std::uint64_t> fiber;  // that ran on it
+  Relaxed<int> system_call;      // that the old worker was in, or -1
+};
+
+// Of Server::hooks.
+inline constexpr std::uint8_t kTraceHook = 1;
 
 struct alignas(128) Server {
   static constexpr std::uint32_t kKeepStacks = 64;
@@ -35,6 +49,11 @@ struct alignas(128) Server {
   std::atomic<Worker*> spare{nullptr};
   // Workers that compute on without this server: see hogs.h.
   std::atomic<std::uint32_t> hogs{0};
+
+  // Why the points of the hot paths are to be looked at (points.h); 0: they are not. Written by
+  // whoever begins and ends a trace.
+  std::atomic<std::uint8_t> hooks{0};
+  bool is_hooked() const noexcept { return hooks.load(std::memory_order_relaxed) != 0; }
 
   // The holder's.
   std::atomic<std::uint32_t> tick{0};       // one more with each fiber picked; the monitor reads it
@@ -56,6 +75,10 @@ struct alignas(128) Server {
   ReadyRing ready;
   TimerHeap timers;
   Counters counters;
+
+  // Where the holder records events; null before the first trace. Written before `hooks`.
+  std::atomic<TraceRing*> trace_ring{nullptr};
+  HandoffNote handoff_note;
 
   bool looks_empty() const noexcept { return ready.looks_empty() && fresh.looks_empty(); }
 

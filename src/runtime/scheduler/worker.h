@@ -84,7 +84,8 @@ struct alignas(64) Worker {
   bool interruptible = false;  // inside interruptible()
   // The thread has short time slices. Written by whoever disposes of an idle worker, then by it.
   bool short_slices = false;
-  bool tired = false;  // computed for long: the kernel would make it wait now
+  bool tired = false;      // computed for long: the kernel would make it wait now
+  bool gave_away = false;  // its server, while a fiber runs on; until the next Enter
 
   // Written by the creator, before others can find the worker.
   std::uint32_t index = 0;
@@ -104,6 +105,9 @@ struct alignas(64) Worker {
   // The standby's wish: take yourself out of that server's `spare`, then try to claim it.
   std::atomic<Server*> poked_by{nullptr};
   Relaxed<std::int64_t> seen_at;  // when the other worker was first seen off the CPU
+
+  // Of the worker, when it lost its server, for traces; -1: not known. Written by whoever took it.
+  Relaxed<std::int64_t> cpu_time_at_loss{-1};
 
   // The server that was taken away while a fiber computed on and on: see hogs.h.
   std::atomic<Server*> hog_of{nullptr};

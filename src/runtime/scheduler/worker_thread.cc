@@ -14,6 +14,7 @@
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/handoff.h"
+#include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/server_word.h"
 #include "runtime/stack/overflow.h"
@@ -101,7 +102,10 @@ void worker_thread(Worker& w) {
       run_bound(w, *f);
     } else if (Server* const s = next_order(w)) {
       attach(w, *s);
-      if (enter(w)) host_loop(w);
+      if (enter(w)) {
+        if (s->is_hooked()) at_handoff(w);
+        host_loop(w);
+      }
     } else if (pool.stopping()) {
       break;
     } else {
