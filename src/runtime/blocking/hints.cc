@@ -18,7 +18,8 @@ void begin_blocking(bool now) noexcept {
   Worker* const w = current_worker();
   if (w == nullptr || w->server == nullptr) return;
   if (now) {
-    if (hand_over_now(*w, HandoffCause::kHint)) count_anywhere(w->rt->shared_counters().handoffs_hint);
+    if (hand_over_now(*w, HandoffCause::kHint))
+      count_anywhere(w->rt->shared_counters().handoffs_hint);
     return;
   }
   std::uint64_t held = w->held;
