@@ -5,6 +5,7 @@ include(CMakePackageConfigHelpers)
 set(umcg_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/umcg)
 set(umcg_pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+install(PROGRAMS tools/umcg-top DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY include/umcg DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
 install(TARGETS umcg_static umcg_shared EXPORT umcg-targets
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -83,7 +83,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
       server_count_(static_cast<std::size_t>(options_.servers)),
       cpus_(CpuList::current()),
       wiped_(WipedOnFork::make()),
-      servers_(std::make_unique<Server[]>(server_count_)),
+      page_(server_count_, WorkerPool::most(static_cast<std::uint32_t>(options_.max_workers))),
       idle_(static_cast<std::uint32_t>(server_count_)),
       stacks_(options_.stack_size, fiber_loop),
       tracer_(*this),
@@ -95,7 +95,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
     [[maybe_unused]] static const int once = pthread_atfork(nullptr, nullptr, unpin_child);
   }
   for (std::size_t i = 0; i < server_count_; ++i) {
-    Server& s = servers_[i];
+    Server& s = page_.servers()[i];
     s.rt = this;
     s.index = static_cast<std::uint32_t>(i);
     s.word = &wiped_->words[i].word;
@@ -105,6 +105,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
   try {
     start_standbys();  // first, so that workers never see them come
     start_servers();
+    page_.describe(*this);
     monitor_.start();
     RuntimeList::add(*this);
   } catch (...) {
@@ -130,7 +131,7 @@ void RuntimeCore::start_standbys() {
   if (options_.handoff != Handoff::kAuto && options_.handoff != Handoff::kChaos) return;
   standbys_ = std::make_unique<Standby[]>(server_count_);
   for (std::size_t i = 0; i < server_count_; ++i) {
-    if (standbys_[i].start(*this, servers_[i], cpus_[i % cpus_.size()])) continue;
+    if (standbys_[i].start(*this, page_.servers()[i], cpus_[i % cpus_.size()])) continue;
     end_standbys();
     standbys_.reset();
     return;
@@ -170,7 +171,7 @@ void RuntimeCore::check_not_forked() const noexcept {
 }
 
 void RuntimeCore::inject(FiberCore* f) noexcept {
-  count_anywhere(shared_counters_.injected);
+  count_anywhere(page_.shared().counters.injected);
   inject_.push(f);
   if (idle_.somebody_must_know()) wake_for_work(*this);
   // With nobody idle to take it, it waits for somebody to block.
@@ -222,11 +223,11 @@ std::uint64_t RuntimeCore::ids_given() noexcept {
 
 std::uint64_t RuntimeCore::live_fibers() const noexcept {
   // Ends before starts: every start that an end in the first sum follows is then in the second.
-  std::uint64_t finished = shared_counters_.fibers_finished.load(std::memory_order_seq_cst);
+  std::uint64_t finished = page_.shared().counters.fibers_finished.load(std::memory_order_seq_cst);
   for (const Server& s : servers()) {
     finished += s.counters.fibers_finished.load(std::memory_order_seq_cst);
   }
-  std::uint64_t started = shared_counters_.fibers_started.load(std::memory_order_seq_cst);
+  std::uint64_t started = page_.shared().counters.fibers_started.load(std::memory_order_seq_cst);
   for (const Server& s : servers()) {
     started += s.counters.fibers_started.load(std::memory_order_seq_cst);
   }
@@ -315,7 +316,8 @@ void RuntimeCore::note_no_stack() noexcept {
 }
 
 void RuntimeCore::note_dropped_exception(const FiberCore* f) noexcept {
-  if (shared_counters_.dropped_exceptions.fetch_add(1, std::memory_order_relaxed) != 0) return;
+  if (page_.shared().counters.dropped_exceptions.fetch_add(1, std::memory_order_relaxed) != 0)
+    return;
   if (f != nullptr) {
     warn_of(*f,
             "threw an exception that its handle's destructor dropped (reported once, counted in "

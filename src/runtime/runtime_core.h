@@ -20,10 +20,10 @@
 
 #include "kernel_shim/block_oracle.h"
 #include "runtime/base/brief_lock.h"
-#include "runtime/base/recorder.h"
 #include "runtime/blocking/interrupts.h"
 #include "runtime/cpu_count.h"
 #include "runtime/fiber/fiber_slab.h"
+#include "runtime/monitoring/live_page.h"
 #include "runtime/scheduler/counters.h"
 #include "runtime/scheduler/idle_set.h"
 #include "runtime/scheduler/inject_queue.h"
@@ -54,8 +54,8 @@ class RuntimeCore {
 
   // The parts.
   const RuntimeOptions& options() const noexcept { return options_; }
-  std::span<Server> servers() noexcept { return {servers_.get(), server_count_}; }
-  std::span<const Server> servers() const noexcept { return {servers_.get(), server_count_}; }
+  std::span<Server> servers() noexcept { return page_.servers(); }
+  std::span<const Server> servers() const noexcept { return page_.servers(); }
   InjectQueue& inject_queue() noexcept { return inject_; }
   IdleSet& idle() noexcept { return idle_; }
   Keeper& keeper() noexcept { return keeper_; }
@@ -71,9 +71,10 @@ class RuntimeCore {
   Standby* standby_of(const Server& s) noexcept {
     return standbys_ != nullptr ? &standbys_[s.index] : nullptr;
   }
-  Recorder& handoff_latency() noexcept { return handoff_latency_; }
+  Recorder& handoff_latency() noexcept { return page_.shared().handoff_latency; }
   Tracer& tracer() noexcept { return tracer_; }
-  Counters& shared_counters() noexcept { return shared_counters_; }
+  Counters& shared_counters() noexcept { return page_.shared().counters; }
+  LivePage& live_page() noexcept { return page_; }
   std::mutex& stop_lock() noexcept { return stop_lock_; }
 
   // The word that a worker without a server looks at: never anybody's.
@@ -156,14 +157,12 @@ class RuntimeCore {
   struct WipedOnFork;
   WipedOnFork* const wiped_;
 
-  std::unique_ptr<Server[]> servers_;
+  LivePage page_;  // the servers are in it
   InjectQueue inject_;
   IdleSet idle_;
   Keeper keeper_;
   FiberSlab fibers_;
   StackPool stacks_;
-  Counters shared_counters_;
-  Recorder handoff_latency_;
   Tracer tracer_;
   Interrupts interrupts_;
   const std::unique_ptr<shim::BlockOracle> oracle_;

@@ -32,7 +32,7 @@ const char* handoff_name(Handoff h) noexcept {
 
 Stats RuntimeCore::stats() const {
   Stats s;
-  add(s, shared_counters_);
+  add(s, page_.shared().counters);
   for (const Server& server : servers()) add(s, server.counters);
   s.stack_trims += stacks_.trims();
   s.servers = server_count_;
@@ -46,7 +46,7 @@ Stats RuntimeCore::stats() const {
       handoff_name(standbys_ == nullptr && options_.handoff == Handoff::kAuto ? Handoff::kMonitor
                                                                               : options_.handoff);
   s.oracle = oracle_->name();
-  s.handoff_latency = handoff_latency_.read();
+  s.handoff_latency = page_.shared().handoff_latency.read();
   return s;
 }
 

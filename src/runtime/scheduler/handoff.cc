@@ -57,9 +57,10 @@ bool enter_slow(Worker& w) noexcept {
         return true;
       }
     }
-    if (w.rt->is_forked_child())
-      die("a runtime was used in a forked child; it may only exec or _exit");
   }
+  // Before anything is counted in memory that the parent sees too (live_page.h).
+  if (w.rt->is_forked_child())
+    die("a runtime was used in a forked child; it may only exec or _exit");
   const bool ran_on = w.server != nullptr || w.gave_away;
   lose_server(w);
   w.gave_away = false;

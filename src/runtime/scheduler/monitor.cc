@@ -71,12 +71,14 @@ void Monitor::run() noexcept {
     const std::int64_t now = now_ns();
     bound_.serve(now);
     observer_.look(now);
+    if (now - published_at_ >= kPublishPeriod) publish(now);
     if (rt_.interrupts().repeat() || rt_.has_queued_work() || observer_.must_watch()) {
       last_queued = now;
     }
     if (now - last_queued >= kLinger) {
       rt_.stacks().trim();
       report_deadlocks_if_stuck(rt_);
+      publish(now);
       sleep_deep();
       last_queued = now_ns();
       continue;
@@ -88,6 +90,11 @@ void Monitor::run() noexcept {
     const std::int64_t next = due < now + period ? due + kGrace : now + period;
     (void)shim::wait(*task_, std::max(next, now + kShortPeriod));
   }
+}
+
+void Monitor::publish(std::int64_t now) noexcept {
+  published_at_ = now;
+  rt_.live_page().publish(rt_, now);
 }
 
 void Monitor::provide_spare() noexcept {

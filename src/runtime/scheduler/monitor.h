@@ -40,6 +40,7 @@ class Monitor {
   static constexpr std::int64_t kBetweenLooks = 50'000;
   static constexpr std::int64_t kPeriod = 1'000'000;
   static constexpr std::int64_t kLinger = 100'000'000;
+  static constexpr std::int64_t kPublishPeriod = 100'000'000;
 
   explicit Monitor(RuntimeCore& rt);
   ~Monitor();
@@ -78,12 +79,14 @@ class Monitor {
   Found serve_blocked(Server& s, Seen& seen) noexcept;
   void serve_spares() noexcept;
   void sleep_deep() noexcept;
+  void publish(std::int64_t now) noexcept;
 
   RuntimeCore& rt_;
   Hogs hogs_;
   WorkerBound bound_;
   Observer observer_;
   std::unique_ptr<Seen[]> seen_;
+  std::int64_t published_at_ = 0;  // for readers of other processes (live_page.h)
   shim::Task* task_ = nullptr;
   std::atomic<bool> spare_wanted_{false};
   std::atomic<bool> stopping_{false};

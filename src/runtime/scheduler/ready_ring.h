@@ -94,6 +94,10 @@ class BasicReadyRing {
     }
   }
 
+  // For readers of another process (live_page.h): as many fibers as newest - oldest.
+  const std::atomic<std::uint32_t>& oldest_end() const noexcept { return head_; }
+  const std::atomic<std::uint32_t>& newest_end() const noexcept { return tail_; }
+
  private:
   std::atomic<FiberCore*>& slot(std::uint32_t i) noexcept { return slots_[i & (kCapacity - 1)]; }
 

@@ -88,6 +88,10 @@ class BasicSpawnDeque {
     return chain;
   }
 
+  // For readers of another process (live_page.h): as many fibers as newest - oldest.
+  const std::atomic<std::int64_t>& oldest_end() const noexcept { return top_; }
+  const std::atomic<std::int64_t>& newest_end() const noexcept { return bottom_; }
+
  private:
   static constexpr std::int64_t kMostTaken = 128;  // pointers to them stand on a fiber's stack
 

@@ -14,16 +14,9 @@
 
 namespace umcg::inline v0::internal {
 
-namespace {
-
-// How far the soft bound can rise.
-constexpr std::uint32_t kBeyondBound = 4096;
-
-}  // namespace
-
 WorkerPool::WorkerPool(RuntimeCore& rt, std::uint32_t max_workers)
     : rt_(rt),
-      most_(max_workers + kBeyondBound),
+      most_(most(max_workers)),
       bound_(max_workers),
       slots_(std::make_unique<std::atomic<Worker*>[]>(most_)) {
   pthread_sigmask(SIG_SETMASK, nullptr, &signal_mask_);

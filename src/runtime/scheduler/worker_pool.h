@@ -25,6 +25,10 @@ struct Server;
 
 class WorkerPool {
  public:
+  // How many there can ever be: how far the soft bound can rise.
+  static constexpr std::uint32_t most(std::uint32_t max_workers) noexcept {
+    return max_workers + 4096;
+  }
   WorkerPool(RuntimeCore& rt, std::uint32_t max_workers);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
