@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Compiles every public header alone, and twice over to prove its guard. kernel.h also as C11.
+# Compiles every public header alone, and twice over to prove its guard. kernel.h also as C11. With
+# flags: all of them at once.
 #
 #     check.sh COMPILER INCLUDE_DIR [FLAG...]
 set -euo pipefail
@@ -23,9 +24,24 @@ compile() {
   }
 }
 
-while read -r header; do
-  compile "$header" -x c++ -std=c++20 "$@"
-done < <(cd "$include" && find umcg -name '*.h' | sort)
+# compile_all FLAG...
+compile_all() {
+  printf '#include "%s"\n' "${headers[@]}" |
+    "$compiler" -fsyntax-only -I"$include" "${warnings[@]}" -x c++ -std=c++20 "$@" - || {
+    echo "do not compile with $*"
+    failed=1
+  }
+}
+
+mapfile -t headers < <(cd "$include" && find umcg -name '*.h' | sort)
+if (($#)); then
+  compile_all "$@"
+  exit $failed
+fi
+
+for header in "${headers[@]}"; do
+  compile "$header" -x c++ -std=c++20
+done
 
 if [[ -e $include/umcg/kernel.h ]]; then
   compile umcg/kernel.h -x c -std=c11 -pedantic-errors
