@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes docs/benchmarks.md's tables and docs/benchmarks.svg out of the benchmarks' JSON.
+"""Makes docs/benchmarks.md's tables and docs/benchmarks.svg out of the benchmarks' JSON, and the
+extracts of the table in README.md and docs/handoff.md.
 
     bench/report.py RESULTS_DIR [--write]
 
@@ -13,12 +14,15 @@ import pathlib
 import sys
 
 import report_plot
-from report_lines import LINES, Line
+from report_lines import LINES, README_LINES, Line
 from report_page import ROOT, commit, kernel, machine, table, write_part
 from report_results import Results, best_peer, is_ours
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "benchmarks.svg"
+README = ROOT / "README.md"
+HANDOFF = ROOT / "docs" / "handoff.md"
+WRITER = "bench/report.py"
 
 
 def show_time(ns):
@@ -90,10 +94,11 @@ def peer_cells(peer, ours, show):
     return [f"{name} {show(figure.median)}", text]
 
 
-def ratio_rows(results):
+def ratio_rows(results, wanted):
+    """Of the lines for which wanted(line, servers)."""
     for line, servers, by_impl in measured(results):
         ours = by_impl.get("umcg")
-        if ours is None:
+        if ours is None or not wanted(line, servers):
             continue
         show = shower(line.metric)
         floor = by_impl.get("floor")
@@ -130,9 +135,23 @@ def header_lines(results):
     ]
 
 
+def ratio_table(results, wanted=lambda line, servers: True):
+    return table(["what", "servers", "umcg", "floor", "umcg / floor", "best peer", "umcg / peer",
+                  "best task pool", "umcg / pool", "target"], ratio_rows(results, wanted))
+
+
+def readme_part(results):
+    return ratio_table(results, lambda line, servers: (line.name, line.metric, servers) in README_LINES)
+
+
+def handoff_part(results):
+    themes = ("blocking/", "handoff/", "pool/blocking", "pool/mixed")
+    table_text = ratio_table(results, lambda line, servers: line.name.startswith(themes))
+    return "\n".join([*header_lines(results), "", table_text])
+
+
 def page_part(results):
-    ratios = table(["what", "servers", "umcg", "floor", "umcg / floor", "best peer", "umcg / peer",
-                    "best task pool", "umcg / pool", "target"], ratio_rows(results))
+    ratios = ratio_table(results)
     details = table(["what", "servers", "who", "median", "lowest", "highest"],
                     detail_rows(results))
     plot = [f"![The ratios of the table]({PLOT.name})", ""] if PLOT.exists() else []
@@ -156,7 +175,7 @@ def plot_bars(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.{md,svg}")
+    parser.add_argument("--write", action="store_true", help="write the pages and the plot")
     args = parser.parse_args()
 
     files = sorted(args.results.glob("*_bench.json"))
@@ -172,7 +191,9 @@ def main():
     if results.context.get("umcg_smoke") != "0" or results.context.get("umcg_optimised") != "1":
         sys.exit("report: nothing written: a smoke run or a build without optimisation")
     report_plot.draw(list(plot_bars(results)), PLOT)
-    write_part(PAGE, "bench/report.py", page_part(results))
+    write_part(PAGE, WRITER, page_part(results))
+    write_part(HANDOFF, WRITER, handoff_part(results))
+    write_part(README, WRITER, readme_part(results))
 
 
 if __name__ == "__main__":

@@ -149,8 +149,9 @@ LINES = [
     Line("open_loop/computing", "pool, 50 % busy with 30 µs tasks, arrival to end, median"),
     Line("open_loop/computing", "pool, 50 % busy with 30 µs tasks, arrival to end, p99",
          metric="p99_ns"),
-    Line("open_loop/mixed", "the same, each 10th blocked for 1 ms first, median"),
-    Line("open_loop/mixed", "the same, each 10th blocked for 1 ms first, p99", metric="p99_ns"),
+    Line("open_loop/mixed", "the same pool, each 10th task blocks 1 ms first, median"),
+    Line("open_loop/mixed", "the same pool, each 10th task blocks 1 ms first, p99",
+         metric="p99_ns"),
     Line("million/parked_1m", "1M parked fibers, memory of each", metric="bytes_per_fiber",
          targets={1: Target(4300)}),
     Line("million/parked_1m", "1M parked fibers, to create one", metric="create_ns",
@@ -161,3 +162,15 @@ LINES = [
     Line("million/parked_100k", "100k parked fibers, to create one", metric="create_ns"),
     Line("million/parked_100k", "100k parked fibers, wake + join of one", metric="wake_join_ns"),
 ]
+
+# (name, metric, servers) of the extract in README.md.
+README_LINES = {(name, "ns_per_op", servers) for name, servers in [
+    ("yield/two_fibers", 1), ("spawn/serial", 1), ("spawn/batch_10k", 2),
+    ("fork_join/skynet_1m", 1), ("fork_join/skynet_100k", 2), ("fork_join/fib_27", 1),
+    ("ping_pong/pair", 1), ("ping_pong/across", 2), ("channel/unbuffered", 1),
+    ("mutex/uncontended", 1), ("mutex/100_fibers", 2), ("swap/two_threads", 1),
+    ("blocking/hint_no_block", 1), ("handoff/block_to_next", 1), ("blocking/raw_block", 1),
+    ("blocking/raw_block", 2), ("blocking/raw_block_yield", 2), ("blocking/raw_block_6400", 2),
+    ("pool/tiny_1m", 2), ("open_loop/computing", 1)]} | {
+    ("open_loop/mixed", "p99_ns", 1), ("handoff/sleeper_beside_hogs", "p99_ns", 2),
+    ("million/parked_1m", "bytes_per_fiber", 1), ("million/parked_1m", "create_ns", 1)}
