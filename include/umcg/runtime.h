@@ -49,7 +49,11 @@ struct RuntimeOptions {
   // What tells that a worker has blocked: "clock", "proc", "perf", "bpf", or "" for the first of
   // them that works here (docs/block-oracles.md). UMCG_ORACLE wins.
   std::string oracle = "";
-  std::uint64_t chaos_seed = 1;  // for Handoff::kChaos
+  // For tests: at named points of its protocols the runtime holds a worker up, takes a fiber from
+  // elsewhere, or gives a server away, by chaos_seed (docs/chaos.md). UMCG_CHAOS=SEED turns it on,
+  // and wins.
+  bool chaos = false;
+  std::uint64_t chaos_seed = 1;  // for chaos and for Handoff::kChaos
   // Fibers that compute for so long in one run are reported on standard error, with a backtrace;
   // one each second at most. 0: none are. At least 10 ms.
   std::chrono::milliseconds report_hogs_after{0};

@@ -31,7 +31,9 @@ namespace umcg::inline v0 {
   X(timers_fired, "waits ended by their deadline")                                    \
   X(handoffs_hint, "servers handed over at blocking() and blocking_now()")            \
   X(handoffs_pin, "servers handed over because a pinned fiber waited")                \
-  X(handoffs_chaos, "servers handed over by handoff = chaos")                         \
+  X(handoffs_chaos, "servers handed over by chaos")                                   \
+  X(chaos_delays, "times chaos held somebody up")                                     \
+  X(chaos_turns, "times chaos took a fiber from elsewhere, or put one there")         \
   X(handoffs_detected, "servers taken from a worker that was seen to block")          \
   X(handoffs_by_standby, "those of them that the server's standby noticed")           \
   X(handoffs_hog, "servers taken from a worker that computed on and on")              \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "umcg/runtime.h"
 
+#include <charconv>
 #include <cstdlib>
 #include <stdexcept>
 #include <string_view>
@@ -32,6 +33,18 @@ Handoff forced_handoff(Handoff otherwise) {
                               "\", not one of auto, monitor, off, chaos");
 }
 
+void apply_chaos_variable(RuntimeOptions& o) {
+  const char* const text = std::getenv("UMCG_CHAOS");
+  if (text == nullptr || *text == '\0') return;
+  const std::string_view value = text;
+  const auto [end, error] =
+      std::from_chars(value.data(), value.data() + value.size(), o.chaos_seed);
+  if (error != std::errc() || end != value.data() + value.size()) {
+    throw std::invalid_argument("UMCG_CHAOS is \"" + std::string(value) + "\", not a seed");
+  }
+  o.chaos = true;
+}
+
 void require(bool holds, const char* rule) {
   if (!holds) throw std::invalid_argument(std::string("umcg::RuntimeOptions: ") + rule);
 }
@@ -47,6 +60,7 @@ RuntimeOptions complete_options(RuntimeOptions o) {
           "report_hogs_after must be 0 or at least 10 ms");
   require(o.max_workers >= o.servers, "max_workers must not be less than servers");
   o.handoff = forced_handoff(o.handoff);
+  apply_chaos_variable(o);
   if (const char* const oracle = std::getenv("UMCG_ORACLE")) o.oracle = oracle;
   return o;
 }

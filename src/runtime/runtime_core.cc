@@ -87,6 +87,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
       idle_(static_cast<std::uint32_t>(server_count_)),
       stacks_(options_.stack_size, fiber_loop),
       tracer_(*this),
+      chaos_(options_.chaos ? std::make_unique<Chaos>(options_.chaos_seed) : nullptr),
       oracle_(choose_oracle(options_)),
       workers_(*this, static_cast<std::uint32_t>(options_.max_workers)),
       monitor_(*this) {
@@ -97,6 +98,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
   for (std::size_t i = 0; i < server_count_; ++i) {
     Server& s = page_.servers()[i];
     s.rt = this;
+    if (chaos_ != nullptr) s.hooks.store(kChaosHook, std::memory_order_relaxed);
     s.index = static_cast<std::uint32_t>(i);
     s.word = &wiped_->words[i].word;
     s.random = static_cast<std::uint32_t>(i) * 2654435761u + 1;
@@ -186,6 +188,7 @@ void RuntimeCore::inject_from_outside(FiberCore* f) noexcept {
   check_not_forked();
   guests_.fetch_add(1, std::memory_order_acquire);
   if (tracer_.on()) at_unpark_outside(*f);
+  hold_up(*this, ChaosPoint::kInject);
   inject(f);
   guests_.fetch_sub(1, std::memory_order_release);  // the last touch
 }

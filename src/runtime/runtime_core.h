@@ -24,6 +24,7 @@
 #include "runtime/cpu_count.h"
 #include "runtime/fiber/fiber_slab.h"
 #include "runtime/monitoring/live_page.h"
+#include "runtime/scheduler/chaos.h"
 #include "runtime/scheduler/counters.h"
 #include "runtime/scheduler/idle_set.h"
 #include "runtime/scheduler/inject_queue.h"
@@ -73,6 +74,7 @@ class RuntimeCore {
   }
   Recorder& handoff_latency() noexcept { return page_.shared().handoff_latency; }
   Tracer& tracer() noexcept { return tracer_; }
+  Chaos* chaos() const noexcept { return chaos_.get(); }  // null: there is none
   Counters& shared_counters() noexcept { return page_.shared().counters; }
   LivePage& live_page() noexcept { return page_; }
   std::mutex& stop_lock() noexcept { return stop_lock_; }
@@ -164,6 +166,7 @@ class RuntimeCore {
   FiberSlab fibers_;
   StackPool stacks_;
   Tracer tracer_;
+  const std::unique_ptr<Chaos> chaos_;
   Interrupts interrupts_;
   const std::unique_ptr<shim::BlockOracle> oracle_;
   WorkerPool workers_;

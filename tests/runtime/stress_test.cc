@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything at once, at random, for a while: no wake-up may be lost, no count may be off.
+// Everything at once, at random, for a while, with chaos (docs/chaos.md) and without: no wake-up
+// may be lost, no count may be off. And that chaos finds what it is for.
 //
 // UMCG_STRESS_SECONDS: how long (3). UMCG_STRESS_SEED: to repeat a run (the clock).
 #include <gtest/gtest.h>
@@ -19,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/scheduler/chaos.h"
 #include "support/eventually.h"
 #include "support/matrix.h"
 #include "umcg/blocking.h"
@@ -217,11 +219,13 @@ void act(World& w, std::uint64_t seed, Clock::time_point end) {
   }
 }
 
-void run_world(umcg_test::MatrixCase c, std::uint64_t seed, std::chrono::milliseconds duration) {
+void run_world(umcg_test::MatrixCase c, bool chaos, std::uint64_t seed,
+               std::chrono::milliseconds duration) {
   World w;
   umcg::RuntimeOptions options;
   options.servers = c.servers;
   options.handoff = c.handoff;
+  options.chaos = chaos;
   options.chaos_seed = seed;
   umcg::Runtime a(options);
   umcg::Runtime b(options);
@@ -255,6 +259,10 @@ void run_world(umcg_test::MatrixCase c, std::uint64_t seed, std::chrono::millise
   EXPECT_EQ(w.children_started, w.children_ended);
   EXPECT_EQ(a.stats().fibers_started, a.stats().fibers_finished);
   EXPECT_GT(w.actions, 0);
+  if (chaos) {
+    EXPECT_GT(a.stats().chaos_delays, 0U);
+    EXPECT_GT(a.stats().chaos_turns, 0U);
+  }
 }
 
 TEST(Stress, Everything) {
@@ -264,14 +272,88 @@ TEST(Stress, Everything) {
   std::printf("UMCG_STRESS_SEED=%llu\n", static_cast<unsigned long long>(seed));
   const auto cases = umcg_test::matrix();
   // Short worlds for a long run too: starts and ends of runtimes are part of the stress.
-  const auto slice = std::clamp<std::chrono::milliseconds>(total / cases.size(), 100ms, 5000ms);
+  const auto slice = std::clamp<std::chrono::milliseconds>(total / cases.size() / 2, 100ms, 5000ms);
   const auto end = Clock::now() + total;
   for (std::uint64_t round = 0; Clock::now() < end && !HasFailure(); ++round) {
     const auto& c = cases[round % cases.size()];
+    const bool chaos = round / cases.size() % 2 != 0;
     SCOPED_TRACE("round " + std::to_string(round) + ", servers " + std::to_string(c.servers) +
-                 ", handoff " + umcg_test::handoff_name(c.handoff));
-    run_world(c, seed + 1000 * round, slice);
+                 ", handoff " + umcg_test::handoff_name(c.handoff) + (chaos ? ", chaos" : ""));
+    run_world(c, chaos, seed + 1000 * round, slice);
   }
+}
+
+TEST(Chaos, DecisionsAreThoseOfSeedPointAndCount) {
+  using umcg::internal::Chaos;
+  using umcg::internal::ChaosDecision;
+  using umcg::internal::ChaosPoint;
+  constexpr int kPasses = 2000;
+  const auto all = [](std::uint64_t seed, std::size_t first) {
+    Chaos chaos(seed);
+    std::vector<std::vector<std::uint32_t>> of_points(umcg::internal::kChaosPoints);
+    // Another order of the points must not matter.
+    for (int n = 0; n < kPasses; ++n) {
+      for (std::size_t i = 0; i < of_points.size(); ++i) {
+        const std::size_t p = (first + i) % of_points.size();
+        const ChaosDecision d = chaos.next(static_cast<ChaosPoint>(p));
+        of_points[p].push_back(d.us * 4 + (d.turn ? 2U : 0U) + (d.held ? 1U : 0U));
+      }
+    }
+    return of_points;
+  };
+  const auto once = all(7, 0);
+  EXPECT_EQ(once, all(7, 5));
+  EXPECT_NE(once, all(8, 0));
+  EXPECT_NE(once[0], once[1]);
+  for (const auto& decisions : once) {
+    EXPECT_GT(std::ranges::count_if(decisions, [](auto d) { return (d & 1) != 0; }), kPasses / 64);
+    EXPECT_GT(std::ranges::count_if(decisions, [](auto d) { return (d & 2) != 0; }), kPasses / 32);
+  }
+}
+
+// A bug: it wakes the reader, and then writes what that one is to read. Nothing but luck keeps it
+// right on one server.
+bool order_is_broken(bool chaos, std::uint64_t seed) {
+  umcg::Runtime rt(
+      {.servers = 1, .handoff = umcg::Handoff::kOff, .chaos = chaos, .chaos_seed = seed});
+  return rt.run([] {
+    std::atomic<bool> broken{false};
+    for (int round = 0; round < 2000 && !broken; ++round) {
+      std::atomic<bool> written{false};
+      umcg::Semaphore go(0);
+      auto reader = umcg::spawn([&] {
+        go.acquire();
+        if (!written) broken = true;
+      });
+      umcg::this_fiber::yield();
+      go.release();
+      written = true;
+      reader.join();
+    }
+    return broken.load();
+  });
+}
+
+TEST(Chaos, BringsToLightWhatLuckHides) {
+  ::unsetenv("UMCG_CHAOS");  // it would win
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
+    EXPECT_FALSE(order_is_broken(false, seed));
+    EXPECT_TRUE(order_is_broken(true, seed));
+  }
+}
+
+TEST(Chaos, TheVariableWinsAndIsChecked) {
+  ::setenv("UMCG_CHAOS", "12", 1);
+  {
+    umcg::Runtime rt({.servers = 1});
+    rt.run([] {
+      for (int i = 0; i < 500; ++i) umcg::spawn([] { umcg::this_fiber::yield(); }).join();
+    });
+    EXPECT_GT(rt.stats().chaos_delays, 0U);
+  }
+  ::setenv("UMCG_CHAOS", "twelve", 1);
+  EXPECT_THROW(umcg::Runtime({.servers = 1}), std::invalid_argument);
+  ::unsetenv("UMCG_CHAOS");
 }
 
 }  // namespace

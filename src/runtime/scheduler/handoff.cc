@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/scheduler/handoff.h"
 
+#include <algorithm>
+
 #include "kernel_shim/process_barrier.h"
 #include "kernel_shim/run_state.h"
 #include "runtime/base/clock.h"
@@ -24,16 +26,32 @@ void note_detected(RuntimeCore& rt, std::int64_t seen_at, bool by_standby) noexc
   rt.handoff_latency().add(now_ns() - seen_at);
 }
 
+void give_away_for_chaos(Worker& w) noexcept {
+  RuntimeCore& rt = *w.rt;
+  count_anywhere(give_server_away(w, HandoffCause::kChaos) ? rt.shared_counters().handoffs_chaos
+                                                           : rt.shared_counters().handoffs_refused);
+}
+
 // Once in a while, from a seed: as if the worker had blocked just after it left the runtime.
 void chaos_at_leave(Worker& w) noexcept {
+  RuntimeCore& rt = *w.rt;
+  if (Chaos* const chaos = rt.chaos()) {
+    constexpr std::uint32_t kUntilOthersRun = 50;  // us
+    ChaosDecision d = chaos->next(ChaosPoint::kLeave);
+    if (d.turn) {
+      give_away_for_chaos(w);
+      d.held = true;
+      d.us = std::max(d.us, kUntilOthersRun);
+    }
+    if (Chaos::hold(d)) count_anywhere(rt.shared_counters().chaos_delays);
+    return;
+  }
   constexpr std::uint32_t kOneIn = 16;
   w.chaos_state ^= w.chaos_state << 13;
   w.chaos_state ^= w.chaos_state >> 17;
   w.chaos_state ^= w.chaos_state << 5;
   if (w.chaos_state % kOneIn != 0) return;
-  RuntimeCore& rt = *w.rt;
-  count_anywhere(give_server_away(w, HandoffCause::kChaos) ? rt.shared_counters().handoffs_chaos
-                                                           : rt.shared_counters().handoffs_refused);
+  give_away_for_chaos(w);
 }
 
 }  // namespace
@@ -65,6 +83,7 @@ bool enter_slow(Worker& w) noexcept {
   lose_server(w);
   w.gave_away = false;
   if (ran_on && w.rt->tracer().on()) at_return(w);
+  hold_up(*w.rt, ChaosPoint::kReturn);
   return false;
 }
 
@@ -140,6 +159,7 @@ bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept {
   const std::uint64_t proposed = proposal(word, claimer);
   if (!server.word->compare_exchange_strong(word, proposed, std::memory_order_acq_rel))
     return false;
+  hold_up(rt, ChaosPoint::kClaim);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the owner's context switch
   // Before the second look at the clock: both are to speak of a time when the owner was off the
   // CPU.

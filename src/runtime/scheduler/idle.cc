@@ -121,6 +121,18 @@ void pass_on(const Server& s) noexcept {
 
 }  // namespace
 
+FiberCore* steal_early(Server& s) noexcept {
+  for (Server& victim : s.rt->servers()) {
+    if (&victim == &s || s.hogs.load(std::memory_order_relaxed) != 0) continue;
+    // Half of a ring has room in an empty one only.
+    FiberCore* const f = s.ready.looks_empty() ? steal_from(s, victim) : victim.fresh.steal();
+    if (f == nullptr) continue;
+    ensure_watched(s);
+    return f;
+  }
+  return nullptr;
+}
+
 void wake_for_work(RuntimeCore& rt) noexcept {
   rt.monitor().wake_if_asleep();
   IdleSet& idle = rt.idle();

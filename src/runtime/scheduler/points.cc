@@ -11,6 +11,7 @@
 #include "runtime/context/thread_state.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/queues.h"
+#include "runtime/scheduler/scheduler.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -27,6 +28,15 @@ std::uint64_t own_tid() noexcept { return static_cast<std::uint64_t>(::syscall(S
 bool runs_directly(const Server& s, const FiberCore* next, bool on_same_stack) noexcept {
   return next != nullptr &&
          (next->stack != nullptr || (!next->bound && (on_same_stack || s.stacks != nullptr)));
+}
+
+// Holds the caller up, or not; then whether it takes another turn.
+bool takes_turn(RuntimeCore& rt, ChaosPoint point) noexcept {
+  Chaos* const chaos = rt.chaos();
+  if (chaos == nullptr) return false;
+  const ChaosDecision d = chaos->next(point);
+  if (Chaos::hold(d)) count_anywhere(rt.shared_counters().chaos_delays);
+  return d.turn;
 }
 
 void leave_fiber(Worker& w, TraceKind kind, std::uint64_t fiber, std::uint64_t other,
@@ -49,17 +59,25 @@ void spell_name(const FiberCore& f, Add add) noexcept {
 }  // namespace
 
 FiberCore* pick_at_park(Worker& w, const FiberCore& f) noexcept {
-  FiberCore* const next = pick_next(*w.server, Picking::kPark);
+  Server& s = *w.server;
+  FiberCore* next = nullptr;
+  if (takes_turn(*s.rt, ChaosPoint::kPark)) {
+    next = steal_early(s);
+    if (next != nullptr) count_anywhere(s.rt->shared_counters().chaos_turns);
+  }
+  if (next == nullptr) next = pick_next(s, Picking::kPark);
   leave_fiber(w, TraceKind::kPark, f.id_now(), f.waits_for.load(std::memory_order_relaxed), next);
   return next;
 }
 
 void at_yield(Worker& w, const FiberCore& f, const FiberCore* next) noexcept {
   leave_fiber(w, TraceKind::kYield, f.id_now(), 0, next);
+  hold_up(*w.rt, ChaosPoint::kYield);
 }
 
 void at_end(Worker& w, const FiberCore& f) noexcept {
   tracer_of(*w.server).add(*w.server, TraceKind::kEnd, f.id_now());
+  hold_up(*w.rt, ChaosPoint::kEnd);
 }
 
 void at_next(Worker& w, const FiberCore* next, bool keeps_stack) noexcept {
@@ -73,11 +91,16 @@ void at_spawn(Worker& w, const FiberCore& f) noexcept {
   spell_name(f, [&](std::uint64_t piece, std::uint8_t at) {
     tracer.add(s, TraceKind::kName, f.id_now(), piece, at);
   });
+  hold_up(*w.rt, ChaosPoint::kSpawn);
 }
 
-void at_unpark(Worker& w, const FiberCore& f) noexcept {
+bool at_unpark(Worker& w, FiberCore& f) noexcept {
   tracer_of(*w.server).add(*w.server, TraceKind::kUnpark, f.id_now(), id_of(w.current.get()),
                            detail(TraceBy::kFiber));
+  if (!takes_turn(*w.rt, ChaosPoint::kUnpark)) return false;
+  count_anywhere(w.rt->shared_counters().chaos_turns);
+  w.rt->inject(&f);
+  return true;
 }
 
 void at_run(Worker& w, const FiberCore& f) noexcept {
@@ -92,8 +115,15 @@ void at_steal(Server& thief, const Server& victim, const FiberCore& f) noexcept 
   tracer_of(thief).add(thief, TraceKind::kSteal, f.id_now(), victim.index);
 }
 
-void at_sleep(Server& s) noexcept { tracer_of(s).add(s, TraceKind::kSleep, 0); }
-void at_wake(Server& s) noexcept { tracer_of(s).add(s, TraceKind::kWake, 0); }
+void at_sleep(Server& s) noexcept {
+  tracer_of(s).add(s, TraceKind::kSleep, 0);
+  hold_up(*s.rt, ChaosPoint::kSleep);
+}
+
+void at_wake(Server& s) noexcept {
+  tracer_of(s).add(s, TraceKind::kWake, 0);
+  hold_up(*s.rt, ChaosPoint::kWake);
+}
 
 void at_handoff(Worker& w) noexcept {
   Server& s = *w.server;
@@ -103,6 +133,7 @@ void at_handoff(Worker& w) noexcept {
                              static_cast<std::uint64_t>(latency > 0 ? latency : 0),
                              note.system_call.get()};
   tracer_of(s).add(s, TraceKind::kHandoff, note.fiber.get(), record.word());
+  hold_up(*s.rt, ChaosPoint::kHandoff);
 }
 
 void at_spawn_outside(const FiberCore& f) noexcept {
@@ -144,6 +175,8 @@ void at_park_outside(const FiberCore& f) noexcept {
   f.rt->tracer().add_shared(TraceKind::kPark, f.id_now(),
                             f.waits_for.load(std::memory_order_relaxed));
 }
+
+void hold_up(RuntimeCore& rt, ChaosPoint point) noexcept { (void)takes_turn(rt, point); }
 
 void note_handoff(Server& s, HandoffCause cause, std::int64_t since, Worker* from) noexcept {
   HandoffNote& note = s.handoff_note;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// points.h - named points of the protocols, at which a trace records what happens.
+// points.h - named points of the protocols, at which a trace records what happens, and chaos
+// (chaos.h) interferes.
 //
 // On the hot paths a point is one branch on a byte of the server (Server::is_hooked), which nobody
 // writes unless a trace begins or ends; the rest is out of line. Elsewhere it is a call. The record
@@ -10,6 +11,7 @@
 
 #include <cstdint>
 
+#include "runtime/scheduler/chaos.h"
 #include "runtime/trace/trace_event.h"
 
 namespace umcg::inline v0::internal {
@@ -31,7 +33,8 @@ struct Worker;
 [[gnu::cold]] void at_next(Worker& w, const FiberCore* next, bool keeps_stack) noexcept;
 // About to be queued.
 [[gnu::cold]] void at_spawn(Worker& w, const FiberCore& f) noexcept;
-[[gnu::cold]] void at_unpark(Worker& w, const FiberCore& f) noexcept;
+// True: chaos has queued it elsewhere.
+[[gnu::cold]] bool at_unpark(Worker& w, FiberCore& f) noexcept;
 
 // --- the holder, inside the runtime ---
 
@@ -54,6 +57,11 @@ struct Worker;
 [[gnu::cold]] void at_end_outside(const FiberCore& f) noexcept;
 // A bound fiber is about to wait with its thread.
 [[gnu::cold]] void at_park_outside(const FiberCore& f) noexcept;
+
+// --- anybody ---
+
+// Chaos, and nothing else. No brief lock is held.
+void hold_up(RuntimeCore& rt, ChaosPoint point) noexcept;
 
 // --- whoever has just taken the server, and not yet passed it on ---
 

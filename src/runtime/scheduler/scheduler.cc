@@ -213,7 +213,10 @@ void make_ready(FiberCore* fiber) noexcept {
   Worker* const w = current_worker();
   if (w != nullptr && w->rt == fiber->rt && enter(*w)) {
     if (w->server->is_hooked()) [[unlikely]] {
-      at_unpark(*w, *fiber);
+      if (at_unpark(*w, *fiber)) {
+        leave(*w);
+        return;
+      }
     }
     push_ready(*w->server, fiber);
     leave(*w);

@@ -67,6 +67,8 @@ FiberCore* find_work(Worker& w) noexcept;
 // Something was queued or armed and a sleeper may be needed: wakes the monitor if it sleeps, and
 // one server if one sleeps while none searches.
 void wake_for_work(RuntimeCore& rt) noexcept;
+// A fiber of another server, though this one has some; null: there is none. By the holder.
+FiberCore* steal_early(Server& s) noexcept;
 // Wakes this one if it sleeps.
 void wake_server(Server& s) noexcept;
 

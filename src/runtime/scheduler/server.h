@@ -34,6 +34,7 @@ struct HandoffNote {
 
 // Of Server::hooks.
 inline constexpr std::uint8_t kTraceHook = 1;
+inline constexpr std::uint8_t kChaosHook = 2;
 
 struct alignas(128) Server {
   static constexpr std::uint32_t kKeepStacks = 64;
@@ -51,7 +52,7 @@ struct alignas(128) Server {
   std::atomic<std::uint32_t> hogs{0};
 
   // Why the points of the hot paths are to be looked at (points.h); 0: they are not. Written by
-  // whoever begins and ends a trace.
+  // whoever begins and ends a trace, and before there are workers.
   std::atomic<std::uint8_t> hooks{0};
   bool is_hooked() const noexcept { return hooks.load(std::memory_order_relaxed) != 0; }
 

@@ -30,7 +30,8 @@ void set_up(Worker& w) noexcept {
   set_current_worker(&w);
   w.word = &RuntimeCore::no_server_word();
   w.held = word_of(w);
-  if (w.rt->options().handoff == Handoff::kChaos) w.at_leave = kChaosAtLeave;
+  if (w.rt->options().handoff == Handoff::kChaos || w.rt->chaos() != nullptr)
+    w.at_leave = kChaosAtLeave;
   w.chaos_state =
       static_cast<std::uint32_t>(w.rt->options().chaos_seed * 2654435761u) + w.index + 1;
   w.error_number = errno_location();

@@ -114,6 +114,7 @@ std::error_code Tracer::write() {
 
 void Tracer::add(Server& s, TraceKind kind, std::uint64_t fiber, std::uint64_t other,
                  std::uint8_t detail) noexcept {
+  if ((s.hooks.load(std::memory_order_relaxed) & kTraceHook) == 0) return;
   TraceRing* const ring = s.trace_ring.load(std::memory_order_acquire);
   if (ring == nullptr) return;
   ring->add({clock_.ticks(), fiber, other, kind, detail});
