@@ -18,10 +18,11 @@ void compute(std::chrono::microseconds time) {
   }
 }
 
-int main(int, char** arguments) {
+int main(int count, char** arguments) {
+  const std::string path = count > 1 ? arguments[1] : "trace.json";
   umcg::Runtime rt({.servers = 1});
-  if (const std::error_code error = rt.trace_to(arguments[1])) {
-    std::fprintf(stderr, "%s: %s\n", arguments[1], error.message().c_str());
+  if (const std::error_code error = rt.trace_to(path)) {
+    std::fprintf(stderr, "%s: %s\n", path.c_str(), error.message().c_str());
     return 1;
   }
   rt.run([] {
