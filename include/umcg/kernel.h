@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// kernel.h - the UMCG core API for OS threads, in C: wait, wake, swap.
+// kernel.h - the UMCG API for OS threads, in C: wait, wake, swap. Servers and workers are in
+// kernel_workers.h, which this file includes.
 //
 // A thread that registers becomes a *core task* and gets a tid, by which the threads of this
 // process may wake it. The calls have the meaning of the system calls of the UMCG patches (v0.1);
@@ -46,8 +47,11 @@ typedef uint64_t umcg_tid;
 
 // Flags of umcg_register_task().
 #define UMCG_REGISTER_CORE_TASK 0u
+#define UMCG_REGISTER_WORKER 1u
+#define UMCG_REGISTER_SERVER 2u
 
-// The states that a core task has, and the flag that may be set in RUNNING.
+// The states that a core task has, and the flag that may be set in RUNNING. Those of
+// workers and servers: kernel_workers.h.
 #define UMCG_TASK_STATE_MASK 0xffu
 #define UMCG_TASK_NONE 0u      // not registered
 #define UMCG_TASK_RUNNABLE 4u  // in umcg_wait(), until somebody wakes it
@@ -59,30 +63,33 @@ typedef uint64_t umcg_tid;
 UMCG_KERNEL_API long umcg_api_version(uint32_t requested, uint32_t flags);
 
 // Any thread that is not registered. Makes it a task in state RUNNING and stores its tid.
-// flags: UMCG_REGISTER_CORE_TASK; group_id: UMCG_NOID.
-// -EOPNOTSUPP: api_version is not supported. -EINVAL: registered already, exiting, self is NULL, or
-// a wrong flag or group. -ENOMEM.
+// flags: UMCG_REGISTER_CORE_TASK, and then group_id is UMCG_NOID; or one of the others, with a
+// group. A worker is UNBLOCKED, and the call returns when a server runs it. A server is PROCESSING.
+// -EOPNOTSUPP: api_version is not supported. -EINVAL: registered already, exiting, self is NULL, a
+// wrong flag, a core task with a group; or the group may send SIGTRAP, and the thread blocks it.
+// -ESRCH: no such group. -ENOMEM: no memory, or no file descriptor.
 UMCG_KERNEL_API int umcg_register_task(uint32_t api_version, uint32_t flags, uint32_t group_id,
                                        umcg_tid* self);
 
 // A registered thread, for itself; a queued wake-up is dropped. The end of a thread does the same.
-// From here on its tid gives -ESRCH. -EINVAL: not registered, or flags is not 0.
+// From here on its tid gives -ESRCH. -EINVAL: not registered, flags is not 0, or called in a signal
+// handler that interrupted a worker or server in one of these functions.
 UMCG_KERNEL_API int umcg_unregister_task(uint32_t flags);
 
-// A registered thread. Blocks until somebody wakes it; returns at once, without a system call, if a
-// wake-up is queued. abs_timeout is CLOCK_MONOTONIC; NULL: never.
-// -EINTR: a signal handler ran, one without SA_RESTART (or any, if there is a timeout).
-// -ETIMEDOUT: the time has come, maybe before the call. In both cases nobody has woken the task,
-// and it may wait again. -EINVAL: not registered, flags is not 0, or a malformed time.
+// A core task or worker. Blocks until somebody wakes it; returns at once, without a system call, if
+// a wake-up is queued. abs_timeout is CLOCK_MONOTONIC; NULL: never. -EINTR: a signal handler ran,
+// one without SA_RESTART (or any, if there is a timeout). -ETIMEDOUT: the time has come, maybe
+// before the call. In both cases nobody has woken the task, and it may wait again. -EINVAL: not
+// registered, a server, flags is not 0, or a malformed time.
 UMCG_KERNEL_API int umcg_wait(uint32_t flags, const struct timespec* abs_timeout);
 
 // Any thread of the process, registered or not, for itself too. Never blocks. Ends the wait of
 // next, or queues a wake-up (then without a system call). -EAGAIN: one is queued already. -ESRCH:
-// no such task, or no longer. -EINVAL: next is 0, or flags is not 0.
+// no such task, or no longer. -EINVAL: next is 0 or a server, or flags is not 0.
 UMCG_KERNEL_API int umcg_wake(uint32_t flags, umcg_tid next);
 
-// A registered thread. umcg_wake(next), then umcg_wait(). If waking fails it returns that error and
-// does not wait. After -EINTR and -ETIMEDOUT next has been woken: go on with umcg_wait().
+// A core task or worker. umcg_wake(next), then umcg_wait(). If waking fails it returns that error
+// and does not wait. After -EINTR and -ETIMEDOUT next has been woken: go on with umcg_wait().
 // Errors: those of umcg_wake() and umcg_wait(), and -EINVAL: next is the caller.
 UMCG_KERNEL_API int umcg_swap(uint32_t wake_flags, umcg_tid next, uint32_t wait_flags,
                               const struct timespec* abs_timeout);
@@ -95,5 +102,7 @@ UMCG_KERNEL_API int umcg_get_task_state(umcg_tid tid, uint32_t* state);
 #if defined(__cplusplus)
 }
 #endif
+
+#include "umcg/kernel_workers.h"
 
 #endif  // UMCG_KERNEL_H_

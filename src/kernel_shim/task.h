@@ -15,6 +15,8 @@
 
 namespace umcg::inline v0::internal::shim {
 
+struct Member;
+
 // Lives in a table that never shrinks (task_table.h), so that a stale pointer or tid always leads
 // to a Task, if not to the same one. In a forked child all tasks read as free.
 struct alignas(64) Task {
@@ -25,6 +27,8 @@ struct alignas(64) Task {
   std::atomic<std::uint32_t> index;
   // Index + 1 of the next free task. Written by release_task(), read by acquire_task().
   std::atomic<std::uint32_t> next_free;
+  // What the slot has as a worker or server, once it has been one (workers/member.h).
+  std::atomic<Member*> member;
 };
 
 // Any thread. The task is RUNNING, with nothing queued. nullptr: no memory.

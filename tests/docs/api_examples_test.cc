@@ -223,6 +223,28 @@ TEST(ApiExamplesOfThreads, Kernel) {
   waker.join();
 }
 
+TEST(ApiExamplesOfThreads, KernelWorkers) {
+  const auto group = static_cast<std::uint32_t>(umcg_create_group(UMCG_API_VERSION, 0));
+  std::atomic<umcg_tid> task{0};
+  std::thread thread([&] {
+    umcg_tid self;
+    umcg_register_task(UMCG_API_VERSION, UMCG_REGISTER_WORKER, group, &self);
+    task = self;
+    umcg_unregister_task(0);
+  });
+  umcg_tid server;
+  umcg_register_task(UMCG_API_VERSION, UMCG_REGISTER_SERVER, group, &server);
+  std::uint32_t state;
+  const auto go_on = [&] { return task == 0 || umcg_get_task_state(task, &state) == 0; };
+  umcg_tid worker;                                        // the loop of a server
+  while (go_on() && umcg_poll_worker(0, &worker) == 0) {  // a worker that wants to run
+    umcg_run_worker(0, worker, &worker);                  // until it blocks, waits or ends
+  }
+  umcg_unregister_task(0);
+  thread.join();
+  EXPECT_EQ(umcg_destroy_group(group), 0);
+}
+
 TEST_F(ApiExamples, Latch) {
   done = 0;
   umcg::Latch ready(3);

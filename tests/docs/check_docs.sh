@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # check_docs.sh SOURCE_DIR: the example in the README is examples/hello.cc, to the letter; so are the
 # quotes and diffs in docs/, each of which names its files in a comment before it; and every file that a page
-# of docs/ or the README links to is there.
+# of docs/ or the README links to is there, as is every test that docs/umcg.md names.
 set -euo pipefail
 cd "$1"
 
@@ -79,4 +79,24 @@ done < <(awk '/^ *\/\/     / { sub(/^ *\/\/ /, ""); print; inside = 1; next } in
   echo "only $blocks examples were found in the headers"
   failed=1
 }
+
+# The tests and mutants that the table of docs/umcg.md names.
+named=$(sed -n '/<!-- tests named/,/<!-- end of tests/p' docs/umcg.md)
+tests=$(grep -oE '`[A-Z][A-Za-z0-9]+\.[A-Z][A-Za-z0-9]+`' <<<"$named" | tr -d '`' | sort -u)
+[[ $(wc -l <<<"$tests") -ge 30 ]] || {
+  echo "docs/umcg.md: only these tests were found: $tests"
+  failed=1
+}
+for test in $tests; do
+  grep -rqE "^TEST(_F|_P)?\(${test%.*}, ${test#*.}\)" tests || {
+    echo "docs/umcg.md: no such test: $test"
+    failed=1
+  }
+done
+for mutant in $(grep -oE 'mutant [A-Z_]+' <<<"$named" | sed 's/mutant //' | sort -u); do
+  grep -rqF " * MUTANT $mutant " tests/models || {
+    echo "docs/umcg.md: no such mutant: $mutant"
+    failed=1
+  }
+done
 exit $failed

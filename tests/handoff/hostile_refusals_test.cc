@@ -2,18 +2,14 @@
 // Systems that refuse: sandboxes that deny system calls, no /proc, no more threads. A runtime then
 // does with less, or says so by an exception; it never hangs.
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -22,6 +18,7 @@
 
 #include "handoff/steady_load.h"
 #include "support/child.h"
+#include "support/deny.h"
 #include "support/handoff_modes.h"
 #include "support/sanitizers.h"
 #include "support/self.h"
@@ -30,6 +27,7 @@
 namespace {
 
 using umcg_test::Child;
+using umcg_test::deny;
 using umcg_test::SteadyLoad;
 using HostileRefusals = umcg_test::HandoffTest;
 
@@ -47,19 +45,6 @@ void expect_good(const char* what, F f) {
 int run_steady_load() {
   SteadyLoad load;
   return load.goes_on() && load.goes_on() ? kGood : kBad;
-}
-
-// From here on these fail with EPERM, as under a container's default filter.
-bool deny(const std::vector<long>& calls) {
-  std::vector<sock_filter> filter{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
-  for (const long call : calls) {
-    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1));
-    filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
-  }
-  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 TEST_P(HostileRefusals, NoPolicyNoAffinityNoPerfEvents) {

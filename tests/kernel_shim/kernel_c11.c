@@ -20,7 +20,9 @@ int kernel_c11_use_all(void);
 int kernel_c11_use_all(void) {
   int result = 0;
   umcg_tid self = 0;
+  umcg_tid other = 0;
   uint32_t state = 0;
+  int group = 0;
   const struct timespec past = {.tv_sec = 0, .tv_nsec = 1};
 
   if (umcg_api_version(UMCG_API_VERSION, 0) != 0) return __LINE__;
@@ -35,6 +37,12 @@ int kernel_c11_use_all(void) {
   REQUIRE(umcg_wait(0, NULL) == 0);
   REQUIRE(umcg_wait(0, &past) == -ETIMEDOUT);
   REQUIRE(umcg_swap(0, self, 0, &past) == -EINVAL);
+  REQUIRE(umcg_poll_worker(UMCG_POLL_NOWAIT, &other) == -EINVAL);
+  REQUIRE(umcg_run_worker(0, self, &other) == -EINVAL);
+  REQUIRE(umcg_preempt_worker(0, self) == -EINVAL);
+  group = umcg_create_group(UMCG_API_VERSION, 0);
+  REQUIRE(group > 0);
+  REQUIRE(umcg_destroy_group((uint32_t)group) == 0);
 out:
   if (umcg_unregister_task(0) != 0 && result == 0) result = __LINE__;
   return result;

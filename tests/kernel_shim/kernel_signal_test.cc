@@ -72,6 +72,33 @@ TEST(KernelSignal, InterruptedWaitCanBeRepeated) {
   thread.join();
 }
 
+// Deadlines are absolute: however often a wait is interrupted and repeated, its end stays where it
+// was.
+TEST(KernelSignal, DeadlineSurvivesSignals) {
+  Handler handler(0);
+  Waiter waiter;
+  std::atomic<bool> done{false};
+  std::thread thread([&] {
+    Registered self;
+    waiter.publish(self.tid());
+    const std::int64_t end = umcg_test::now_ns() + 20'000'000;
+    const timespec deadline = umcg_test::to_timespec(end);
+    int result;
+    while ((result = umcg_wait(0, &deadline)) == -EINTR) {
+    }
+    EXPECT_EQ(result, -ETIMEDOUT);
+    EXPECT_GE(umcg_test::now_ns(), end);
+    done = true;
+  });
+  while (waiter.tid == 0) std::this_thread::yield();
+  while (!done) {
+    waiter.signal();
+    usleep(500);
+  }
+  thread.join();
+  EXPECT_GT(g_handled.load(), 0);
+}
+
 // The runtime's form does not return for a signal.
 TEST(KernelSignal, UninterruptibleWaitGoesOn) {
   Handler handler(0);

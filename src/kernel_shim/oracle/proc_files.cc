@@ -57,6 +57,18 @@ SyscallLine read_syscall_line(int fd) noexcept {
   return error == std::errc() ? result : SyscallLine();
 }
 
+std::uint64_t read_blocked_address(int fd) noexcept {
+  // "number, six arguments, stack pointer, address"; "-1 ..." outside a system call.
+  char buffer[256];
+  std::string_view line = read_start(fd, buffer);
+  if (line.empty() || line.front() == '-') return 0;
+  const std::size_t last = line.rfind("0x");
+  if (last == line.npos) return 0;  // "running"
+  std::uint64_t address = 0;
+  std::from_chars(line.data() + last + 2, line.data() + line.size(), address, 16);
+  return address;
+}
+
 RunState read_run_state(int fd) noexcept {
   char buffer[64];
   const std::string_view fields = read_after_name(fd, buffer);

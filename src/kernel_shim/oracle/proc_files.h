@@ -9,6 +9,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "kernel_shim/run_state.h"
 
 namespace umcg::inline v0::internal::shim {
@@ -40,6 +42,10 @@ struct SyscallLine {
 // Of an open `syscall`. No allocation. At worst the kernel naps a tick in there, if the subject is
 // caught between the decision to sleep and the switch.
 SyscallLine read_syscall_line(int fd) noexcept;
+
+// Of an open `syscall`: where the thread will go on in user code when the system call that it
+// sleeps in is done. 0: it runs, or sleeps outside a system call, or it cannot be read.
+std::uint64_t read_blocked_address(int fd) noexcept;
 
 // Of an open `stat`. A thread that has ended is kUnknown.
 RunState read_run_state(int fd) noexcept;

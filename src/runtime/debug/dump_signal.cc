@@ -13,8 +13,8 @@
 #include <thread>
 
 #include "kernel_shim/futex.h"
+#include "kernel_shim/service_thread.h"
 #include "runtime/base/clock.h"
-#include "runtime/base/service_thread.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/debug/fiber_report.h"
 #include "runtime/debug/runtime_list.h"

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <new>
 
+#include "kernel_shim/service_thread.h"
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
-#include "runtime/base/service_thread.h"
 #include "runtime/base/slice.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/handoff.h"

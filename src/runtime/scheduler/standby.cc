@@ -11,9 +11,9 @@
 
 #include "kernel_shim/block_oracle.h"
 #include "kernel_shim/run_state.h"
+#include "kernel_shim/service_thread.h"
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
-#include "runtime/base/service_thread.h"
 #include "runtime/cpu_count.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/server_word.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// service_thread.h - threads of the runtime's own, which run no user code.
-#ifndef UMCG_RUNTIME_BASE_SERVICE_THREAD_H_
-#define UMCG_RUNTIME_BASE_SERVICE_THREAD_H_
+// service_thread.h - threads of the library's own, which run no user code.
+#ifndef UMCG_KERNEL_SHIM_SERVICE_THREAD_H_
+#define UMCG_KERNEL_SHIM_SERVICE_THREAD_H_
 
 #include <pthread.h>
 #include <signal.h>
@@ -32,4 +32,4 @@ std::thread start_service_thread(const std::string& name, F f) {
 
 }  // namespace umcg::inline v0::internal
 
-#endif  // UMCG_RUNTIME_BASE_SERVICE_THREAD_H_
+#endif  // UMCG_KERNEL_SHIM_SERVICE_THREAD_H_
