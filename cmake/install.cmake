@@ -11,6 +11,12 @@ install(TARGETS umcg_static umcg_shared EXPORT umcg-targets
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT umcg-targets NAMESPACE umcg:: DESTINATION ${umcg_package_dir})
 
+if(TARGET umcg_rpc)
+  install(TARGETS umcg_rpc EXPORT umcg-rpc-targets
+          INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT umcg-rpc-targets NAMESPACE umcg:: DESTINATION ${umcg_package_dir})
+endif()
+
 configure_package_config_file(cmake/umcg-config.cmake.in umcg-config.cmake
                               INSTALL_DESTINATION ${umcg_package_dir})
 # Before 1.0 a minor version may break users.
@@ -24,3 +30,7 @@ file(RELATIVE_PATH umcg_pc_to_prefix
      ${CMAKE_INSTALL_PREFIX}/${umcg_pkgconfig_dir} ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/umcg.pc.in umcg.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/umcg.pc DESTINATION ${umcg_pkgconfig_dir})
+if(TARGET umcg_rpc)
+  configure_file(cmake/umcg-rpc.pc.in umcg-rpc.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/umcg-rpc.pc DESTINATION ${umcg_pkgconfig_dir})
+endif()

@@ -23,17 +23,23 @@ with_cmake() {
   cmake -S "$project" -B "$work" -G Ninja -DCMAKE_BUILD_TYPE=Release "$@"
   cmake --build "$work"
   "$work/consumer"
+  [[ ! -e $work/consumer_rpc ]] || "$work/consumer_rpc"
+}
+
+# compile SOURCE PACKAGE PKG_CONFIG_FLAG LINK_FLAG...: by the pkg-config file, and runs it.
+compile() {
+  local flags program=$work/$1
+  flags=$(PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name umcg.pc)") \
+    pkg-config --cflags --libs $3 "$2")
+  # shellcheck disable=SC2086  # flags are words
+  "$CXX" -std=c++20 "$project/$1.cc" -o "$program" $flags "${@:4}"
+  "$program"
 }
 
 # with_pkg_config PKG_CONFIG_FLAG LINK_FLAG...
 with_pkg_config() {
-  local flags
-  flags=$(PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name umcg.pc)") \
-    pkg-config --cflags --libs $1 umcg)
-  shift
-  # shellcheck disable=SC2086  # flags are words
-  "$CXX" -std=c++20 "$project/main.cc" -o "$work/consumer" $flags "$@"
-  "$work/consumer"
+  compile main umcg "$@"
+  [[ -z $(find "$prefix" -name umcg-rpc.pc) ]] || compile rpc umcg-rpc "$@"
 }
 
 # The shared library must not show anything but its API: two copies may live in one process. What
