@@ -43,7 +43,6 @@
 #define UMCG_RPC_CALLERS_H_
 
 #include <mutex>
-#include <optional>
 #include <stop_token>
 
 #include "umcg/event.h"
@@ -69,9 +68,7 @@ class SelfWaker {
 class Caller {
  public:
   Caller(const SelfWaker& waker, const std::stop_token& stop, Deadline deadline)
-      : stop_(stop), deadline_(deadline) {
-    if (stop.stop_possible()) on_stop_.emplace(stop, waker);
-  }
+      : stop_(stop), deadline_(deadline), on_stop_(stop, waker) {}
 
   Deadline deadline() const { return deadline_; }
 
@@ -79,7 +76,7 @@ class Caller {
   friend class Callers;
   const std::stop_token& stop_;
   const Deadline deadline_;
-  std::optional<std::stop_callback<SelfWaker>> on_stop_;  // the leader hears of it by the task
+  std::stop_callback<SelfWaker> on_stop_;  // the leader hears of it by the task
   Event turn_;
   Caller* previous_ = nullptr;
   Caller* next_ = nullptr;

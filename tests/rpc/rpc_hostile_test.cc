@@ -134,7 +134,7 @@ TEST(RpcHostile, KilledAtAnyMoment) {
     ASSERT_EQ(server.exit_code(), 1000 + SIGKILL);
     ASSERT_EQ(second.exit_code(), 0) << i;
   }
-  EXPECT_EQ(umcg_test::open_descriptors(), before);
+  EXPECT_LE(umcg_test::open_descriptors(), before) << "what was open before may be closed by now";
   ::munmap(page, 4096);
 }
 
