@@ -59,8 +59,13 @@
  * MUTANT LEAVE_IS_NO_RELEASE    Leave may be seen ahead of what was written before it
  */
 #define kWorkers 3
+#ifdef SMALL
+#define kRounds 2
+#define kClaims 1
+#else
 #define kRounds 3
 #define kClaims 2
+#endif
 #define kSwitches 1 /* 2: 14 million states, no errors */
 #define kGifts 1
 #define kTakes 1

@@ -41,7 +41,8 @@ bool provide_stack(Worker& w, FiberCore* f) noexcept {
 void host_loop(Worker& w) noexcept {
   w.server->short_slices = w.short_slices;
   while (w.server != nullptr) {
-    FiberCore* const f = find_work(w);
+    FiberCore* f = std::exchange(w.for_host, nullptr);
+    if (f == nullptr) f = find_work(w);
     if (f == nullptr) return;
     if (f->bound) {
       give_turn(w, *f);
@@ -52,10 +53,6 @@ void host_loop(Worker& w) noexcept {
     Context& to = destination(w, f);
     w.leaving = &w.host;
     arrive(jump(w.host, to, &w, true), w.host);
-    if (FiberCore* const bound = std::exchange(w.next_bound, nullptr)) {
-      give_turn(w, *bound);
-      return;
-    }
   }
 }
 

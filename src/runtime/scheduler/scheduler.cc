@@ -113,12 +113,11 @@ Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept 
 Context& destination(Worker& w, FiberCore* next) noexcept {
   if (next != nullptr && next->stack == nullptr) {
     Server& s = *w.server;
-    if (next->bound) {
-      w.next_bound = next;  // the host gives it its turn
-      next = nullptr;
-    } else if (s.stacks == nullptr) {
-      // Out of warm stacks: the host may wait for memory, we may not.
-      w.rt->inject(next);
+    if (next->bound || s.stacks == nullptr) {
+      // The host gives a bound one its turn; and it may wait for memory, which we may not. Not by
+      // way of a queue: the host would rather take one that goes on, such as a fiber that yields
+      // and yields until `next` has done something.
+      w.for_host = next;
       next = nullptr;
     } else {
       next->stack = s.stacks;

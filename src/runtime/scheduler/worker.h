@@ -74,9 +74,9 @@ struct alignas(64) Worker {
   RuntimeCore* rt = nullptr;
   Context* leaving = nullptr;
   AfterSwitch after;
-  Context host;                     // the thread's own stack
-  FiberCore* next_bound = nullptr;  // for the host: see bound.h
-  shim::Task* swap_to = nullptr;    // to be woken when this worker goes to sleep
+  Context host;                   // the thread's own stack
+  FiberCore* for_host = nullptr;  // to be run by it: bound, or in need of a stack
+  shim::Task* swap_to = nullptr;  // to be woken when this worker goes to sleep
   int* error_number = nullptr;
   ExceptionState* exceptions = nullptr;
   int pinned_cpu = -1;
