@@ -37,7 +37,7 @@ StackRange range_of(Stack* stack) noexcept {
 const Worker* worker_that_runs(RuntimeCore& rt, const FiberCore& f) noexcept {
   for (std::uint32_t i = 0; i < rt.workers().count(); ++i) {
     const Worker& w = rt.workers().at(i);
-    if (w.current.get() == &f && w.watchable.load(std::memory_order_acquire)) return &w;
+    if (w.current.look() == &f && w.watchable.load(std::memory_order_acquire)) return &w;
   }
   return nullptr;
 }
@@ -154,7 +154,7 @@ void FiberReport::write_servers(RuntimeCore& rt) {
       add("server %u: asleep, %s fibers queued\n", s.index, queued);
     } else if (word != 0) {
       const Worker& w = rt.workers().at(worker_of(word));
-      const FiberCore* const f = w.current.get();
+      const FiberCore* const f = w.current.look();
       add("server %u: held by ", s.index);
       if (w.watchable.load(std::memory_order_acquire)) add("thread %d", w.subject.tid);
       if (f != nullptr) add(" with fiber %llu", static_cast<unsigned long long>(f->id_now()));
@@ -177,7 +177,7 @@ void FiberReport::write_fiber(RuntimeCore& rt, const FiberCore& f) {
     w = on_thread ? worker_that_runs(rt, f) : nullptr;
     thread = view_of(w);
     walked = walk(view, w, thread);
-    stood_still = look_at(f) == view && (w == nullptr || w->current.get() == &f);
+    stood_still = look_at(f) == view && (w == nullptr || w->current.look() == &f);
   }
   add_speaker(f, view);
   if (w != nullptr && view.state == FiberState::kRunning) {

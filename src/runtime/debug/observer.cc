@@ -85,7 +85,7 @@ void Observer::note_turns(std::int64_t now) {
 
 void Observer::note_turn(Worker& w, std::int64_t now) {
   WorkerTurn& turn = w.turn;
-  const FiberCore* const f = w.current.get();
+  const FiberCore* const f = w.current.look();
   const std::uint64_t id = f != nullptr ? f->id_now() : 0;
   // A worker without a server stays with the fiber that it has.
   const bool new_tick = turn.look == looks_ && turn.tick_now != turn.tick;
@@ -110,7 +110,7 @@ void Observer::note_turn(Worker& w, std::int64_t now) {
 }
 
 void Observer::report_hog(Worker& w, std::int64_t now) {
-  const FiberCore* const f = w.current.get();
+  const FiberCore* const f = w.current.look();
   if (f == nullptr) return;
   char title[128];
   const int n = std::snprintf(title, sizeof title, "has kept its thread computing for %lld ms",

@@ -214,7 +214,7 @@ void LivePage::publish_worker(RuntimeCore& rt, std::uint32_t index, std::int64_t
   to.tid.store(static_cast<std::uint64_t>(w.subject.tid), kRelaxed);
   const std::uint64_t server = to.holds;
   const std::uint64_t turn = server != 0 ? servers_[server - 1].tick.load(kRelaxed) : 0;
-  const FiberCore* const f = w.current.get();
+  const FiberCore* const f = w.current.look();
   const std::uint64_t fiber = f != nullptr ? f->id_now() : 0;
   if (to.fiber.load(kRelaxed) == fiber && to.server.load(kRelaxed) == server && to.turn == turn) {
     return;

@@ -185,7 +185,7 @@ void note_handoff(Server& s, HandoffCause cause, std::int64_t since, Worker* fro
   note.fiber.set(0);
   note.system_call.set(-1);
   if (from == nullptr || !s.rt->tracer().on()) return;
-  note.fiber.set(id_of(from->current.get()));
+  note.fiber.set(id_of(from->current.look()));
   from->cpu_time_at_loss.set(clock_ns(from->cpu_clock));
   if (from == current_worker()) return;  // given, not taken: it is not blocked yet
   if (cause == HandoffCause::kStandby || cause == HandoffCause::kMonitor ||

@@ -11,6 +11,7 @@
 
 #include "kernel_shim/block_oracle.h"
 #include "kernel_shim/task.h"
+#include "runtime/base/published.h"
 #include "runtime/base/relaxed.h"
 #include "runtime/context/context.h"
 #include "runtime/context/thread_state.h"
@@ -69,7 +70,7 @@ struct alignas(64) Worker {
   std::uint32_t chaos_state = 1;
 
   // This worker's alone.
-  Relaxed<FiberCore*> current;
+  Published<FiberCore*> current;
   Server* server = nullptr;
   RuntimeCore* rt = nullptr;
   Context* leaving = nullptr;
