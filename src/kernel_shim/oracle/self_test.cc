@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "kernel_shim/block_oracle.h"
+#include "kernel_shim/clock.h"
 #include "kernel_shim/futex.h"
 
 namespace umcg::inline v0::internal::shim {
@@ -24,19 +25,14 @@ class Patience {
  public:
   // False when it is at its end; otherwise a nap, in which others run.
   bool left() noexcept {
-    if (++naps_ > 100 && now() - start_ > 20'000'000) return false;
+    if (++naps_ > 100 && now_ns() - start_ > 20'000'000) return false;
     constexpr timespec kNap{0, 20'000};
     ::nanosleep(&kNap, nullptr);
     return true;
   }
 
  private:
-  static std::int64_t now() noexcept {
-    timespec t;
-    ::clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1'000'000'000 + t.tv_nsec;
-  }
-  const std::int64_t start_ = now();
+  const std::int64_t start_ = now_ns();
   int naps_ = 0;
 };
 

@@ -2,11 +2,11 @@
 #include "kernel_shim/workers/watcher.h"
 
 #include <sys/prctl.h>
-#include <time.h>
 
 #include <algorithm>
 #include <new>
 
+#include "kernel_shim/clock.h"
 #include "kernel_shim/oracle/proc_files.h"
 #include "kernel_shim/service_thread.h"
 #include "kernel_shim/workers/worker_steps.h"
@@ -17,13 +17,6 @@ namespace {
 // As it is without its server. A preemption that somebody asked for has become needless.
 std::uint64_t blocked(std::uint64_t word) noexcept {
   return with_server(without(with_state(word, UMCG_TASK_BLOCKED), kProposed | kPreempted), 0);
-}
-
-// -1: there is no such clock any more.
-std::int64_t clock_ns(clockid_t clock) noexcept {
-  timespec t;
-  if (::clock_gettime(clock, &t) != 0) return -1;
-  return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
 }
 
 }  // namespace
@@ -78,7 +71,7 @@ void Watcher::run() noexcept {
     const Found found = look_around();
     period = found.something ? kShortPeriod : std::min(2 * period, kLongPeriod);
     if (found.any) {
-      (void)wait(*task_, clock_ns(CLOCK_MONOTONIC) + period);
+      (void)wait(*task_, now_ns() + period);
       continue;
     }
     asleep_.store(true, std::memory_order_seq_cst);

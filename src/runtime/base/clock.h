@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// clock.h - the runtime's one clock: CLOCK_MONOTONIC in nanoseconds, as Deadline has it.
+// clock.h - the runtime's one clock (kernel_shim/clock.h), and the time that never comes.
 #ifndef UMCG_RUNTIME_BASE_CLOCK_H_
 #define UMCG_RUNTIME_BASE_CLOCK_H_
-
-#include <time.h>
 
 #include <cstdint>
 #include <limits>
 
+#include "kernel_shim/clock.h"
+
 namespace umcg::inline v0::internal {
 
 inline constexpr std::int64_t kNeverNs = std::numeric_limits<std::int64_t>::max();
-
-// -1 if there is no such clock: a thread's own ends with the thread.
-inline std::int64_t clock_ns(clockid_t clock) noexcept {
-  timespec t;
-  if (clock_gettime(clock, &t) != 0) return -1;
-  return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
-}
-
-inline std::int64_t now_ns() noexcept { return clock_ns(CLOCK_MONOTONIC); }
 
 }  // namespace umcg::inline v0::internal
 
