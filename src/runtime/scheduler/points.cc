@@ -45,6 +45,13 @@ void leave_fiber(Worker& w, TraceKind kind, std::uint64_t fiber, std::uint64_t o
   at_next(w, next, false);
 }
 
+// What the calling fiber or thread, which holds no server, does to `f`.
+void add_by_caller(TraceKind kind, const FiberCore& f) noexcept {
+  const FiberCore* const by = current_fiber();
+  f.rt->tracer().add_shared(kind, f.id_now(), by != nullptr ? by->id_now() : own_tid(),
+                            detail(by != nullptr ? TraceBy::kFiber : TraceBy::kThread));
+}
+
 template <class Add>
 void spell_name(const FiberCore& f, Add add) noexcept {
   constexpr std::size_t kPiece = 8;
@@ -138,20 +145,13 @@ void at_handoff(Worker& w) noexcept {
 
 void at_spawn_outside(const FiberCore& f) noexcept {
   Tracer& tracer = f.rt->tracer();
-  const FiberCore* const by = current_fiber();
-  tracer.add_shared(TraceKind::kSpawn, f.id_now(), by != nullptr ? by->id_now() : own_tid(),
-                    detail(by != nullptr ? TraceBy::kFiber : TraceBy::kThread));
+  add_by_caller(TraceKind::kSpawn, f);
   spell_name(f, [&](std::uint64_t piece, std::uint8_t at) {
     tracer.add_shared(TraceKind::kName, f.id_now(), piece, at);
   });
 }
 
-void at_unpark_outside(const FiberCore& f) noexcept {
-  const FiberCore* const by = current_fiber();
-  f.rt->tracer().add_shared(TraceKind::kUnpark, f.id_now(),
-                            by != nullptr ? by->id_now() : own_tid(),
-                            detail(by != nullptr ? TraceBy::kFiber : TraceBy::kThread));
-}
+void at_unpark_outside(const FiberCore& f) noexcept { add_by_caller(TraceKind::kUnpark, f); }
 
 void at_return(Worker& w) noexcept {
   const FiberCore* const f = w.current.get();

@@ -59,8 +59,6 @@ class Output {
   std::error_code error_;
 };
 
-std::string quoted(std::string_view text) { return json_string(text); }
-
 // The format's unit is the microsecond.
 std::string micro(std::int64_t ns) {
   char text[32];
@@ -73,8 +71,6 @@ std::string system_call_name(int number) {
   return name.empty() ? "system call " + std::to_string(number) : std::string(name) + "(2)";
 }
 
-std::string_view how_long(bool bounded) { return bounded ? "true" : "false"; }
-
 class Writer {
  public:
   Writer(int fd, const Timeline& line, const TraceText& text)
@@ -82,12 +78,12 @@ class Writer {
 
   std::error_code write() {
     const std::vector<std::uint64_t> fibers = choose_fibers();
-    out_.add("{\"displayTimeUnit\":\"ns\",\"otherData\":{\"runtime\":" + quoted(text_.runtime) +
-             ",\"clock\":\"CLOCK_MONOTONIC\",\"begin_ns\":" + std::to_string(line_.begin) +
-             ",\"length_ns\":" + std::to_string(line_.end - line_.begin) +
-             ",\"events_overwritten\":" + std::to_string(line_.lost) +
-             ",\"fibers_without_track\":" + std::to_string(line_.fibers.size() - fibers.size()) +
-             "},\n\"traceEvents\":[\n");
+    out_.add(
+        "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"runtime\":" + json_string(text_.runtime) +
+        ",\"clock\":\"CLOCK_MONOTONIC\",\"begin_ns\":" + std::to_string(line_.begin) +
+        ",\"length_ns\":" + std::to_string(line_.end - line_.begin) +
+        ",\"events_overwritten\":" + std::to_string(line_.lost) + ",\"fibers_without_track\":" +
+        std::to_string(line_.fibers.size() - fibers.size()) + "},\n\"traceEvents\":[\n");
     name_group(kServers, "servers of " + text_.runtime);
     name_group(kFibers, "fibers of " + text_.runtime);
     write_servers();
@@ -128,16 +124,17 @@ class Writer {
              const std::string& rest) {
     out_.add(std::string(first_ ? "" : ",\n") + "{\"ph\":\"" + phase +
              "\",\"pid\":" + std::to_string(group) + ",\"tid\":" + std::to_string(track) +
-             ",\"ts\":" + micro(at - line_.begin) + ",\"name\":" + quoted(name) + rest + "}");
+             ",\"ts\":" + micro(at - line_.begin) + ",\"name\":" + json_string(name) + rest + "}");
     first_ = false;
   }
 
   void name_group(int group, const std::string& name) {
-    event('M', group, 0, line_.begin, "process_name", ",\"args\":{\"name\":" + quoted(name) + "}");
+    event('M', group, 0, line_.begin, "process_name",
+          ",\"args\":{\"name\":" + json_string(name) + "}");
   }
   void name_track(int group, std::size_t track, const std::string& name) {
     event('M', group, track, line_.begin, "thread_name",
-          ",\"args\":{\"name\":" + quoted(name) + "}");
+          ",\"args\":{\"name\":" + json_string(name) + "}");
     event('M', group, track, line_.begin, "thread_sort_index",
           ",\"args\":{\"sort_index\":" + std::to_string(track) + "}");
   }
@@ -216,7 +213,7 @@ class Writer {
   static std::string cause_of(const HandoffRecord& record) {
     std::string text = "\"cause\":\"" + std::string(name_of(record.cause)) + "\"";
     if (record.system_call >= 0) {
-      text += ",\"system_call\":" + quoted(system_call_name(record.system_call));
+      text += ",\"system_call\":" + json_string(system_call_name(record.system_call));
     }
     return text;
   }
@@ -228,12 +225,13 @@ class Writer {
     std::snprintf(object, sizeof object, "\"%p\"", wait.object());
     return {what, "parked",
             "\"object\":" + std::string(object) +
-                ",\"deadline\":" + std::string(how_long(wait.is_bounded()))};
+                ",\"deadline\":" + (wait.is_bounded() ? "true" : "false")};
   }
 
   std::string why_ready(const Slice& s) const {
     const auto why = [&](const char* text, const std::string& by) {
-      return "\"why\":\"" + std::string(text) + "\"" + (by.empty() ? "" : ",\"by\":" + quoted(by));
+      return "\"why\":\"" + std::string(text) + "\"" +
+             (by.empty() ? "" : ",\"by\":" + json_string(by));
     };
     const std::string by_fiber = s.other != 0 ? name_of_fiber(s.other) : "";
     const std::string by_thread = "thread " + std::to_string(s.other);

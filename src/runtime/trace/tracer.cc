@@ -69,7 +69,6 @@ std::error_code Tracer::start(const std::string& path, const TraceOptions& optio
     names_.clear();
     add_live_names(names_);
     options_ = options;
-    path_ = path;
     for (Server& s : rt_.servers()) {
       s.trace_ring.store(rings.all[s.index].get(), std::memory_order_release);
     }

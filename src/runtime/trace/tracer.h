@@ -73,7 +73,6 @@ class Tracer {
   std::vector<Rings> made_;
   std::size_t used_ = 0;  // which of them
   TraceOptions options_;
-  std::string path_;
   int file_ = -1;
   TraceClock::Pair began_;
   std::vector<std::uint64_t> counts_at_start_;
