@@ -38,6 +38,10 @@ def _threads(factor):
     return Target(factor, "std_thread")
 
 
+def _socket(factor):
+    return Target(factor, "unix_socket")
+
+
 MS = 1e6
 
 LINES = [
@@ -102,7 +106,18 @@ LINES = [
     Line("timer/timed_wait", "semaphore ping-pong with deadlines, round trip"),
     Line("timer/sleep_1ms", "1 ms sleep, how late, median"),
     Line("timer/sleep_1ms", "1 ms sleep, how late, p99", metric="p99_ns"),
-    Line("swap/two_threads", "umcg_swap of two threads, one CPU", targets={1: _floor(1.1)}),
+    Line("swap/two_threads", "umcg_swap of two threads, on one CPU or on two",
+         targets={1: _floor(1.1)}),
+    Line("swap/two_processes", "umcg_shared_swap of two processes, on one CPU or on two",
+         targets={1: _floor(1.1)}),
+    Line("rpc/bytes_64", "RPC of 64 bytes, round trip, median",
+         targets={1: _socket(0.5), 2: _socket(0.5)}),
+    Line("rpc/bytes_64", "RPC of 64 bytes, round trip, p99", metric="p99_ns"),
+    Line("rpc/bytes_4096", "RPC of 4 KiB, round trip, median",
+         targets={1: _socket(0.5), 2: _socket(0.5)}),
+    Line("rpc/bytes_4096", "RPC of 4 KiB, round trip, p99", metric="p99_ns"),
+    Line("rpc/callers_16", "RPC of 64 bytes, 16 callers at once; each call",
+         targets={1: _socket(0.5), 2: _socket(0.5)}),
     Line("blocking/hint_no_block", "blocking(f) that does not block", targets={1: Target(15)}),
     Line("handoff/block_to_next", "block to next fiber running, median", targets={1: _floor(4)}),
     Line("handoff/block_to_next", "block to next fiber running, p99", metric="p99_ns",

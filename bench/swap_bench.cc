@@ -1,80 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
-// swap_bench.cc - umcg_swap(): two kernel threads on one CPU that pass it to each other.
+// swap_bench.cc - two kernel threads, or two processes, that pass the turn to each other.
+//
+//     two_threads    umcg_swap() of two threads, on one CPU (1) or on either of two (2)
+//     two_processes  umcg_shared_swap() of two processes, likewise
 //
 // The unit is one switch. Floor: a bare futex wake and a bare futex wait.
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cstdint>
-#include <semaphore>
+#include <new>
 #include <thread>
 
-#include "common/floor_switch.h"
 #include "common/harness.h"
-#include "umcg/kernel.h"
+#include "common/turns.h"
 
 namespace bench {
 namespace {
 
-// Two switches each. Returns how often the other thread ran, or -1 if a call failed.
-std::int64_t swap_round_trips(std::int64_t n) {
-  umcg_tid here = 0;
-  umcg_tid there = 0;
-  std::int64_t visits = 0;
-  bool failed =
-      umcg_register_task(UMCG_API_VERSION, UMCG_REGISTER_CORE_TASK, UMCG_NOID, &here) != 0;
-  std::binary_semaphore registered(0);
-  bool other_failed = false;
-  std::thread other([&] {
-    other_failed =
-        umcg_register_task(UMCG_API_VERSION, UMCG_REGISTER_CORE_TASK, UMCG_NOID, &there) != 0;
-    registered.release();
-    other_failed = umcg_wait(0, nullptr) != 0 || other_failed;
-    for (std::int64_t i = 1; i < n; ++i) {
-      ++visits;
-      other_failed = umcg_swap(0, here, 0, nullptr) != 0 || other_failed;
-    }
-    ++visits;
-    umcg_wake(0, here);
-    umcg_unregister_task(0);
-  });
-  registered.acquire();
-  for (std::int64_t i = 0; i < n; ++i) failed = umcg_swap(0, there, 0, nullptr) != 0 || failed;
-  other.join();
-  umcg_unregister_task(0);
-  return failed || other_failed ? -1 : visits;
-}
+// What both sides see.
+template <class Turns>
+struct Table {
+  explicit Table(bool processes) : turns(processes) {}
+  Turns turns;
+  std::atomic<bool> seated{false};
+  std::atomic<bool> over{false};
+  std::int64_t visits = 0;  // of side 1; whoever has the turn may touch it
+};
 
-std::int64_t semaphore_round_trips(std::int64_t n) {
-  std::binary_semaphore ping(0);
-  std::binary_semaphore pong(0);
-  std::int64_t visits = 0;
-  std::thread other([&] {
-    for (std::int64_t i = 0; i < n; ++i) {
-      ping.acquire();
-      ++visits;
-      pong.release();
-    }
-  });
-  for (std::int64_t i = 0; i < n; ++i) {
-    ping.release();
-    pong.acquire();
+template <class Turns>
+void serve(Table<Turns>& table) {
+  table.turns.enter(1);
+  table.seated.store(true);
+  table.turns.take(1);
+  while (!table.over.load()) {
+    ++table.visits;
+    table.turns.pass(1);
   }
-  other.join();
-  return visits;
+  table.turns.give(0);
+  table.turns.leave(1);
 }
 
-void add_swap(const char* impl, std::int64_t (*round_trips)(std::int64_t)) {
-  add("swap/two_threads", impl, 1, [=](benchmark::State& state) {
-    const std::int64_t n = full_or_smoke(5'000, 100);
-    OnThisThread here;
-    measure(state, here, 2.0 * static_cast<double>(n), [=] { return round_trips(n) == n; });
-  });
+template <class Turns, bool kProcesses>
+class Pair {
+ public:
+  Pair()
+      : table_(*new (mmap(nullptr, sizeof(Table<Turns>), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Table<Turns>(kProcesses)) {
+    if (!kProcesses) {
+      thread_ = std::thread([this] { serve(table_); });
+    } else if (child_ = fork(); child_ == 0) {
+      serve(table_);
+      _exit(0);
+    }
+    table_.turns.enter(0);
+    while (!table_.seated.load()) std::this_thread::yield();
+  }
+  ~Pair() {
+    table_.over.store(true);
+    table_.turns.pass(0);
+    if (kProcesses) {
+      waitpid(child_, nullptr, 0);
+    } else {
+      thread_.join();
+    }
+    table_.turns.leave(0);
+    table_.~Table<Turns>();
+    munmap(&table_, sizeof table_);
+  }
+  Pair(const Pair&) = delete;
+  Pair& operator=(const Pair&) = delete;
+
+  // Two switches each. True: the other side ran as often.
+  bool round_trips(std::int64_t n) {
+    const std::int64_t before = table_.visits;
+    for (std::int64_t i = 0; i < n; ++i) table_.turns.pass(0);
+    return table_.visits - before == n;
+  }
+
+ private:
+  Table<Turns>& table_;
+  std::thread thread_;
+  pid_t child_ = -1;
+};
+
+template <class Turns, bool kProcesses>
+void add_pair(const char* impl) {
+  for (int cpus : {1, 2}) {
+    add(
+        kProcesses ? "swap/two_processes" : "swap/two_threads", impl, cpus,
+        [=](benchmark::State& state) {
+          const std::int64_t n = full_or_smoke(2'000, 100);
+          Pair<Turns, kProcesses> pair;
+          OnThisThread here;
+          measure(state, here, 2.0 * static_cast<double>(n), [&] { return pair.round_trips(n); });
+        },
+        Length::kQuick);
+  }
+}
+
+template <class Ours, bool kProcesses>
+void add_all() {
+  add_pair<Ours, kProcesses>("umcg");
+  add_pair<FutexTurns, kProcesses>("floor");
+  add_pair<CondvarTurns, kProcesses>("condvar");
+  add_pair<EventfdTurns, kProcesses>("eventfd");
+  add_pair<ByteTurns<false>, kProcesses>("pipe");
+  add_pair<ByteTurns<true>, kProcesses>("socketpair");
 }
 
 }  // namespace
 }  // namespace bench
 
 int main(int argc, char** argv) {
-  bench::add_swap("umcg", &bench::swap_round_trips);
-  bench::add_swap("floor", &bench::FutexPair::round_trips);
-  bench::add_swap("std_thread", &bench::semaphore_round_trips);
+  bench::add_all<bench::TaskTurns, false>();
+  bench::add_pair<bench::SemaphoreTurns, false>("std_thread");
+  bench::add_all<bench::SharedTaskTurns, true>();
   return bench::run_main(argc, argv);
 }
