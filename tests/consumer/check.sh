@@ -66,7 +66,9 @@ case $way in
   find_package_shared) with_cmake -DCMAKE_PREFIX_PATH="$prefix" -DUMCG_SHARED=ON ;;
   pkg_config) with_pkg_config "" -Wl,-rpath,"$(dirname "$(echo "$prefix"/lib*/libumcg.so)")" ;;
   pkg_config_static) with_pkg_config --static -static ;;
-  # With what saves most of the time that it takes to build the library once more.
-  subdirectory) with_cmake -DUMCG_SOURCE_TREE="$source" -DUMCG_PRECOMPILE=ON ;;
+  # The library is built once more: with all that saves time, and not optimised.
+  subdirectory)
+    with_cmake -DUMCG_SOURCE_TREE="$source" -DUMCG_PRECOMPILE=ON -DCMAKE_BUILD_TYPE=Debug
+    ;;
   *) echo "unknown way: $way" && exit 2 ;;
 esac

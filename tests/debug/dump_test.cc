@@ -149,6 +149,27 @@ TEST(Dump, TellsTheSystemCallAndWhoMadeIt) {
   }
 }
 
+TEST(Dump, SaysSinceWhenABlockedFiberHasNoServer) {
+  umcg::Runtime rt({.servers = 1});
+  const umcg_test::Pipe pipe;
+  std::atomic<bool> stop{false};
+  auto reader = rt.spawn({.name = "reader"}, [&] { read_outer(pipe); });
+  auto next = rt.spawn({.name = "next"}, [&] {
+    while (!stop) umcg::this_fiber::yield();
+  });
+  const auto without_server = [&] {
+    const std::string part = part_with(rt, "reader", ", without a server for ");
+    return std::stod(part.substr(part.find("without a server for ") + 21));
+  };
+  const double before = without_server();
+  umcg::this_fiber::sleep_for(300ms);
+  EXPECT_GE(without_server() - before, 0.1);
+  const std::string other = part_with(rt, "next", "running on thread");
+  EXPECT_EQ(other.find("without a server"), std::string::npos) << other;
+  stop = true;
+  pipe.write(1);
+}
+
 TEST(Dump, AsksARunningFiberWhereItStands) {
   umcg::Runtime rt({.servers = 1});
   std::atomic<bool> stop{false};

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -19,8 +20,10 @@
 #include "support/death.h"
 #include "support/eventually.h"
 #include "support/pipe.h"
+#include "support/standard_error.h"
 #include "umcg/event.h"
 #include "umcg/runtime.h"
+#include "umcg/this_fiber.h"
 
 extern char** environ;
 
@@ -156,6 +159,32 @@ TEST_P(ForkedChild, OfAFiberWhoseServerIsGone) {
   }),
             8);
   behind.join();
+}
+
+// The counters are memory that the child shares (live_page.h).
+TEST_P(ForkedChild, ThatUsesTheRuntimeIsToldSoAndCountsNothing) {
+  umcg::Runtime rt({.servers = 1});
+  rt.run([&] {
+    const umcg_test::StandardError error;
+    const umcg::Stats before = rt.stats();
+    const auto expect_death_by = [&](auto use) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        use();
+        ::_exit(0);
+      }
+      ASSERT_EQ(exit_code_of(child), 1000 + SIGABRT);
+      (void)error.lines_to("used in a forked child");
+    };
+    expect_death_by([] { umcg::this_fiber::yield(); });
+    expect_death_by([] { umcg::post([] {}); });
+    expect_death_by([] { umcg::this_fiber::sleep_for(std::chrono::hours(1)); });
+    const umcg::Stats after = rt.stats();
+    EXPECT_EQ(after.fibers_started, before.fibers_started);
+    EXPECT_EQ(after.parks, before.parks);
+    EXPECT_EQ(after.yields, before.yields);
+    EXPECT_EQ(after.injected, before.injected);
+  });
 }
 
 UMCG_INSTANTIATE_HANDOFFS(ForkedChild);

@@ -57,6 +57,14 @@ const char* word_for(FiberState state, bool has_begun) noexcept {
   return "ended";
 }
 
+bool has_server(RuntimeCore& rt, const Worker& w) noexcept {
+  for (const Server& s : rt.servers()) {
+    const std::uint64_t word = s.word->load(std::memory_order_acquire);
+    if (word != 0 && worker_of(word) == w.index) return true;
+  }
+  return false;
+}
+
 bool is_this_thread(const Worker& w) noexcept {
   return w.subject.tid == static_cast<pid_t>(::syscall(SYS_gettid));
 }
@@ -182,7 +190,7 @@ void FiberReport::write_fiber(RuntimeCore& rt, const FiberCore& f) {
   add_speaker(f, view);
   if (w != nullptr && view.state == FiberState::kRunning) {
     const bool known = w->turn.fiber.get() == view.id;
-    add_thread(*w, thread, known ? w->turn.since.get() : 0);
+    add_thread(rt, *w, thread, known ? w->turn.since.get() : 0);
   } else {
     add("%s", word_for(view.state, view.stack != nullptr || w != nullptr));
   }
@@ -230,10 +238,14 @@ void FiberReport::add_wait(const FiberCore& f, WaitRecord wait) {
   }
 }
 
-void FiberReport::add_thread(const Worker& w, const ThreadView& thread, std::int64_t since) {
+void FiberReport::add_thread(RuntimeCore& rt, const Worker& w, const ThreadView& thread,
+                             std::int64_t since) {
   const CallText call = describe_call(thread);
   add("%s on thread %d", call.text, w.subject.tid);
-  if (since != 0) add(", in one run for %.2f s", seconds(now_ns() - since));
+  const std::int64_t now = now_ns();
+  if (since != 0) add(", in one run for %.2f s", seconds(now - since));
+  const std::int64_t lost = w.lost_server_at.get();
+  if (lost >= 0 && !has_server(rt, w)) add(", without a server for %.2f s", seconds(now - lost));
 }
 
 void FiberReport::add_age(RuntimeCore& rt, std::uint64_t id) {

@@ -64,7 +64,7 @@ class FiberReport {
   void write_threads();
   void add_speaker(const FiberCore& f, const View& view);
   void add_wait(const FiberCore& f, WaitRecord wait);
-  void add_thread(const Worker& w, const ThreadView& thread, std::int64_t since);
+  void add_thread(RuntimeCore& rt, const Worker& w, const ThreadView& thread, std::int64_t since);
   void add_age(RuntimeCore& rt, std::uint64_t id);
   void add_stack(const View& view, std::uint64_t sp);
   // False if the stack was not to be seen.

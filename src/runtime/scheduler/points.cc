@@ -184,7 +184,9 @@ void note_handoff(Server& s, HandoffCause cause, std::int64_t since, Worker* fro
   note.since.set(since);
   note.fiber.set(0);
   note.system_call.set(-1);
-  if (from == nullptr || !s.rt->tracer().on()) return;
+  if (from == nullptr) return;
+  from->lost_server_at.set(since);
+  if (!s.rt->tracer().on()) return;
   note.fiber.set(id_of(from->current.look()));
   from->cpu_time_at_loss.set(clock_ns(from->cpu_clock));
   if (from == current_worker()) return;  // given, not taken: it is not blocked yet

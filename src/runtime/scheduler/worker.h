@@ -107,7 +107,9 @@ struct alignas(64) Worker {
   std::atomic<Server*> poked_by{nullptr};
   Relaxed<std::int64_t> seen_at;  // when the other worker was first seen off the CPU
 
-  // Of the worker, when it lost its server, for traces; -1: not known. Written by whoever took it.
+  // When it last lost its server, and, for traces, its CPU time then; -1: not known. Written by
+  // whoever took it.
+  Relaxed<std::int64_t> lost_server_at{-1};
   Relaxed<std::int64_t> cpu_time_at_loss{-1};
 
   // The server that was taken away while a fiber computed on and on: see hogs.h.
