@@ -23,10 +23,12 @@
 #include <string>
 #include <vector>
 
+#include "rpc/brief_look.h"
 #include "rpc/callers.h"
 #include "rpc/region.h"
 #include "umcg/blocking.h"
 #include "umcg/mutex.h"
+#include "umcg/this_fiber.h"
 
 namespace umcg::inline v0::rpc {
 namespace {
@@ -163,6 +165,7 @@ class Client::Impl {
 
   // The leader, without mutex_.
   void sleep(const Call& me) {
+    if (this_fiber::in_fiber()) this_fiber::yield();  // first those who have calls to make
     if (look_.sees([this] { return area_.done.load(std::memory_order_relaxed) != 0; })) return;
     const timespec limit = to_timespec(me.deadline());
     const int result = blocking([&] {

@@ -140,41 +140,6 @@ class Membership {
   std::byte* data_ = nullptr;
 };
 
-// Looks for a moment before its user sleeps: if the other side runs on another CPU the
-// answer is quicker than a sleep and a wake-up. Learns from failures that it is not worth it (the
-// same CPU, a long handler). One user at a time.
-class BriefLook {
- public:
-  template <class Seen>
-  bool sees(Seen seen) {
-    if (trust_ == 0 && ++skipped_ % 32 != 0) return false;
-    for (int i = 0; i < kTries; ++i) {
-      if (seen()) {
-        trust_ = kTrust;
-        return true;
-      }
-      relax();
-    }
-    if (trust_ > 0) --trust_;
-    return false;
-  }
-
- private:
-  // Tells the CPU, and a hyperthread beside it, that somebody spins.
-  static void relax() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-  }
-
-  static constexpr int kTries = 100;
-  static constexpr int kTrust = 8;
-  int trust_ = 1;
-  unsigned skipped_ = 0;
-};
-
 }  // namespace umcg::inline v0::rpc
 
 #endif  // UMCG_RPC_REGION_H_

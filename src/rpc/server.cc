@@ -13,6 +13,7 @@
 #include <system_error>
 #include <vector>
 
+#include "rpc/brief_look.h"
 #include "rpc/region.h"
 #include "umcg/blocking.h"
 #include "umcg/fiber.h"

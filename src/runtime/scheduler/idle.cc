@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // idle.cc - a server with nothing to do: search, sleep, be woken. The protocol is in idle_set.h.
 //
+// What a server has queued alone is left to it until the searcher's next look. Most often the
+// running fiber has just woken it, or started it, and is about to wait for it: taken, each message
+// of a pair of fibers would cross CPUs. While such fibers come and go the searcher looks less
+// often, since each look costs the other server cache misses, and longer, since whoever queues the
+// next one would have to wake it. At last it takes what there is, else two fibers that only yield
+// would never part.
+//
 // Deadlines. One sleeping server, the keeper, sleeps only until the earliest deadline of all heaps;
 // the others sleep until they are woken. Who goes to sleep with an earlier deadline in sight than
 // the present keeper's becomes the keeper; the old one wakes once for nothing. Who wakes fires what
@@ -8,6 +15,7 @@
 // all sleep is set by nobody but an overtaken worker, which wakes a server. If the keeper goes to
 // work, servers that run look at their own heaps, and the monitor at all of them.
 #include <algorithm>
+#include <utility>
 
 #include "runtime/base/brief_lock.h"
 #include "runtime/base/clock.h"
@@ -22,7 +30,28 @@ namespace umcg::inline v0::internal {
 namespace {
 
 constexpr int kSearchRounds = kSpinTries;
+constexpr int kMostSearchRounds = 8 * kSearchRounds;
 constexpr int kPausesPerRound = 8;
+constexpr int kPausesForLoneFiber = 64;
+
+// Which fiber a server had queued alone, as a searcher saw it.
+struct LoneFiber {
+  const Server* server = nullptr;
+  std::uint32_t ready = 0;
+  std::int64_t fresh = 0;
+  bool operator==(const LoneFiber&) const = default;
+};
+
+// Relaxed: a guess. The steal itself finds out whether there is anything.
+bool may_steal_from(const Server& s, LoneFiber& seen) noexcept {
+  const std::uint32_t ready = s.ready.oldest_end().load(std::memory_order_relaxed);
+  const std::int64_t fresh = s.fresh.oldest_end().load(std::memory_order_relaxed);
+  const std::uint32_t woken = s.ready.newest_end().load(std::memory_order_relaxed) - ready;
+  const std::int64_t size = woken + s.fresh.newest_end().load(std::memory_order_relaxed) - fresh;
+  if (size != 1) return size > 1;
+  const LoneFiber now{&s, ready, fresh};
+  return std::exchange(seen, now) == now;
+}
 
 FiberCore* steal_from(Server& thief, Server& victim) noexcept {
   FiberCore* f = victim.ready.steal_into(thief.ready);
@@ -33,13 +62,14 @@ FiberCore* steal_from(Server& thief, Server& victim) noexcept {
   return f;
 }
 
-FiberCore* steal_any(Server& s) noexcept {
+// `seen`: by this search; null: takes whatever there is.
+FiberCore* steal_any(Server& s, LoneFiber* seen) noexcept {
   const auto servers = s.rt->servers();
   const std::size_t n = servers.size();
   const std::size_t start = s.next_random() % n;
   for (std::size_t i = 0; i < n; ++i) {
     Server& victim = servers[(start + i) % n];
-    if (&victim == &s) continue;
+    if (&victim == &s || (seen != nullptr && !may_steal_from(victim, *seen))) continue;
     if (FiberCore* f = steal_from(s, victim)) return f;
   }
   return nullptr;
@@ -50,16 +80,25 @@ FiberCore* look_here(Server& s) noexcept {
   return pick_next(s, Picking::kPark);
 }
 
-// Looks around for a while. The server is counted as searching.
+// Looks around for a while, for longer where fibers come and go, and at last without regard. The
+// server is counted as searching.
 FiberCore* search(Server& s) noexcept {
-  for (int round = 0; round < kSearchRounds; ++round) {
+  LoneFiber seen;
+  int last = kSearchRounds;
+  for (int round = 1; round <= last; ++round) {
+    int pauses = kPausesPerRound;
     if (s.rt->servers().size() > 1) {
-      if (FiberCore* f = steal_any(s)) return f;
+      const LoneFiber before = seen;
+      if (FiberCore* f = steal_any(s, round < last ? &seen : nullptr)) return f;
+      if (seen != before) {
+        last = std::min(round + kSearchRounds, kMostSearchRounds);
+        pauses = kPausesForLoneFiber;
+      }
     }
     if (s.rt->inject_queue().size_hint() != 0) {
       if (FiberCore* f = pick_next(s, Picking::kPark)) return f;
     }
-    for (int i = 0; i < kPausesPerRound; ++i) cpu_relax();
+    for (int i = 0; i < pauses; ++i) cpu_relax();
   }
   return nullptr;
 }
