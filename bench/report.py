@@ -190,10 +190,11 @@ def main():
         return
     if results.context.get("umcg_smoke") != "0" or results.context.get("umcg_optimised") != "1":
         sys.exit("report: nothing written: a smoke run or a build without optimisation")
-    # The page first: it names the commit, and says so if anything has been changed since.
-    write_part(PAGE, WRITER, page_part(results))
-    write_part(HANDOFF, WRITER, handoff_part(results))
-    write_part(README, WRITER, readme_part(results))
+    # All of them before anything is written: they name the commit, and say if files differ from it.
+    parts = [(PAGE, page_part(results)), (HANDOFF, handoff_part(results)),
+             (README, readme_part(results))]
+    for page, part in parts:
+        write_part(page, WRITER, part)
     report_plot.draw(list(plot_bars(results)), PLOT)
 
 
