@@ -10,24 +10,10 @@ server=$(dirname "$program")/http_server
   echo 'skipped: the example http_server is not built'
   exit 77
 }
+source "$(dirname "$0")/checks.sh"
 scratch=$(mktemp -d)
 pid=
 trap '[[ -z $pid ]] || kill -9 $pid 2>/dev/null; rm -rf "$scratch"' EXIT
-failures=0
-
-# check NAME WANTED_STATUS WANTED_REGEX COMMAND...: the output has a line that matches.
-check() {
-  local name=$1 status=$2 pattern=$3 got=0
-  shift 3
-  "$@" >"$scratch/text" 2>&1 || got=$?
-  if [[ $got == "$status" ]] && grep -qE -- "$pattern" "$scratch/text"; then
-    echo "ok: $name"
-  else
-    echo "FAIL: $name: exit status $got, not $status, or no line like '$pattern'"
-    head -c 2000 "$scratch/text" | sed 's/^/    /'
-    failures=$((failures + 1))
-  fi
-}
 
 mkfifo "$scratch/out"
 "$server" "$scratch/db" >"$scratch/out" &
@@ -77,5 +63,4 @@ PYTHON
   pid=
 fi
 
-((failures == 0)) && echo 'all passed'
-exit $((failures > 0))
+all_passed

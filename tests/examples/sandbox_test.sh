@@ -5,10 +5,10 @@ set -u
 export LC_ALL=C
 
 program=$(realpath "${1:?usage: sandbox_test.sh PATH_TO_SANDBOX}")
+source "$(dirname "$0")/checks.sh"
 scratch=$(realpath "$(mktemp -d)")
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-failures=0
 mkdir data secrets
 seq 1000 >data/numbers
 echo secret >secrets/key
@@ -16,20 +16,8 @@ ln -s ../secrets/key data/link
 ln -s numbers data/inner
 
 allow=--allow=/usr,/etc/ld.so.cache,$scratch/data
-
-# check NAME WANTED_STATUS WANTED_REGEX COMMAND...: the output has a line that matches.
-check() {
-  local name=$1 status=$2 pattern=$3 got=0
-  shift 3
-  timeout 60 "$@" >out 2>&1 || got=$?
-  if [ "$got" = "$status" ] && grep -qE -- "$pattern" out; then
-    echo "ok: $name"
-  else
-    echo "FAIL: $name: exit status $got, not $status, or no line like '$pattern'"
-    sed 's/^/    /' out
-    failures=$((failures + 1))
-  fi
-}
+under_limit=(timeout 60 "$program")
+sandbox=("${under_limit[@]}" "$allow")
 
 "$program" "$allow" -- true >out 2>&1
 if [ $? = 125 ] && grep -q 'cannot be supervised' out; then
@@ -40,28 +28,28 @@ fi
 sum=$(sha256sum <data/numbers)
 for mode in auto monitor chaos off; do
   check "handoff $mode" 0 "^${sum%% *}  data/numbers$" \
-    env UMCG_HANDOFF=$mode "$program" "$allow" -- sha256sum data/numbers
+    env UMCG_HANDOFF=$mode "${sandbox[@]}" -- sha256sum data/numbers
 done
 denied='Permission denied'
-check 'another directory' 1 "$denied" "$program" "$allow" -- cat secrets/key
-check 'it is reported' 1 "^sandbox: denied: $scratch/secrets/key$" "$program" "$allow" -- cat secrets/key
-check 'by dots' 1 "$denied" "$program" "$allow" -- cat data/../secrets/key
-check 'a link that leads out' 1 "$denied" "$program" "$allow" -- cat data/link
-check 'a link that stays' 0 '^1000$' "$program" "$allow" -- cat data/inner
-check 'relative to where it is' 0 '^1000$' "$program" "$allow" -- sh -c 'cd data && exec cat numbers'
-check 'a name that only begins alike' 1 "$denied" "$program" "--allow=/usr,$scratch/dat" -- cat data/numbers
-check 'nothing there' 1 'No such file' "$program" "$allow" -- cat data/none
-check 'writing' 2 "$denied" "$program" "$allow" -- sh -c 'echo x >data/numbers'
-check 'a new file' 1 "$denied" "$program" "$allow" -- touch data/new
-check 'what its children open' 1 "$denied" "$program" "$allow" -- sh -c 'sh -c "cat secrets/key"'
+check 'another directory' 1 "$denied" "${sandbox[@]}" -- cat secrets/key
+check 'it is reported' 1 "^sandbox: denied: $scratch/secrets/key$" "${sandbox[@]}" -- cat secrets/key
+check 'by dots' 1 "$denied" "${sandbox[@]}" -- cat data/../secrets/key
+check 'a link that leads out' 1 "$denied" "${sandbox[@]}" -- cat data/link
+check 'a link that stays' 0 '^1000$' "${sandbox[@]}" -- cat data/inner
+check 'relative to where it is' 0 '^1000$' "${sandbox[@]}" -- sh -c 'cd data && exec cat numbers'
+check 'a name that only begins alike' 1 "$denied" "${under_limit[@]}" "--allow=/usr,$scratch/dat" -- cat data/numbers
+check 'nothing there' 1 'No such file' "${sandbox[@]}" -- cat data/none
+check 'writing' 2 "$denied" "${sandbox[@]}" -- sh -c 'echo x >data/numbers'
+check 'a new file' 1 "$denied" "${sandbox[@]}" -- touch data/new
+check 'what its children open' 1 "$denied" "${sandbox[@]}" -- sh -c 'sh -c "cat secrets/key"'
 check 'too many descriptors' 2 'Too many open files' \
-  "$program" "$allow" -- sh -c 'ulimit -n 4; exec 3<data/numbers 4<data/numbers 5<data/numbers'
+  "${sandbox[@]}" -- sh -c 'ulimit -n 4; exec 3<data/numbers 4<data/numbers 5<data/numbers'
 check 'fifty at once' 0 '^50000$' \
-  "$program" "$allow,/dev/null" -- sh -c 'for i in $(seq 50); do cat data/numbers & done | wc -l; wait'
-check 'its exit status' 7 '^$' "$program" "$allow" -- sh -c 'echo; exit 7'
-check 'its signal' 137 '^$' "$program" "$allow" -- sh -c 'echo; kill -9 $$'
-check 'no such program' 127 'No such file' "$program" "$allow" -- /no/such/program
-check 'no program' 2 usage "$program" "$allow"
+  "${under_limit[@]}" "$allow,/dev/null" -- sh -c 'for i in $(seq 50); do cat data/numbers & done | wc -l; wait'
+check 'its exit status' 7 '^$' "${sandbox[@]}" -- sh -c 'echo; exit 7'
+check 'its signal' 137 '^$' "${sandbox[@]}" -- sh -c 'echo; kill -9 $$'
+check 'no such program' 127 'No such file' "${sandbox[@]}" -- /no/such/program
+check 'no program' 2 usage "${sandbox[@]}"
 
 # The broker is a child of the guard, with a name of its own.
 broker_of() {
@@ -86,5 +74,4 @@ echo >&3
 wait $guard
 check 'without a broker nothing is opened' 0 'Input/output error' cat report
 
-[ "$failures" = 0 ] && echo 'all passed'
-exit $((failures > 0))
+all_passed

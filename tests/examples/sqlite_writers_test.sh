@@ -7,24 +7,10 @@ set -u
 export LC_ALL=C
 
 program=$(realpath "${1:?usage: sqlite_writers_test.sh PATH_TO_SQLITE_WRITERS}")
+source "$(dirname "$0")/checks.sh"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-failures=0
-
-# check NAME WANTED_STATUS WANTED_REGEX COMMAND...: the output has a line that matches.
-check() {
-  local name=$1 status=$2 pattern=$3 got=0
-  shift 3
-  "$@" >out 2>&1 || got=$?
-  if [ "$got" = "$status" ] && grep -qE -- "$pattern" out; then
-    echo "ok: $name"
-  else
-    echo "FAIL: $name: exit status $got, not $status, or no line like '$pattern'"
-    sed 's/^/    /' out
-    failures=$((failures + 1))
-  fi
-}
 
 for mode in auto monitor chaos off; do
   check "handoff $mode" 0 '^rows: 128 of 128$' \
@@ -37,5 +23,4 @@ check 'no file' 2 'usage' "$program"
 check 'a negative number' 2 'usage' "$program" --writers=-1 db
 check 'a folder that is not there' 1 'unable to open' "$program" no/such/db
 
-[ "$failures" = 0 ] && echo 'all passed'
-exit $((failures > 0))
+all_passed

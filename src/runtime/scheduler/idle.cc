@@ -45,7 +45,7 @@ struct LoneFiber {
 // Relaxed: a guess. The steal itself finds out whether there is anything.
 bool may_steal_from(const Server& s, LoneFiber& seen) noexcept {
   const std::uint32_t ready = s.ready.oldest_end().load(std::memory_order_relaxed);
-  const std::int64_t fresh = s.fresh.oldest_end().load(std::memory_order_relaxed);
+  const std::int64_t fresh = s.fresh.oldest();
   const std::uint32_t woken = s.ready.newest_end().load(std::memory_order_relaxed) - ready;
   const std::int64_t size = woken + s.fresh.newest_end().load(std::memory_order_relaxed) - fresh;
   if (size != 1) return size > 1;

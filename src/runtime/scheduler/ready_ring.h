@@ -94,7 +94,8 @@ class BasicReadyRing {
     }
   }
 
-  // For readers of another process (live_page.h): as many fibers as newest - oldest.
+  // For those who only guess: searchers, and readers of another process (live_page.h). There are as
+  // many fibers as newest - oldest.
   const std::atomic<std::uint32_t>& oldest_end() const noexcept { return head_; }
   const std::atomic<std::uint32_t>& newest_end() const noexcept { return tail_; }
 

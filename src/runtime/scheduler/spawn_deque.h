@@ -88,7 +88,8 @@ class BasicSpawnDeque {
     return chain;
   }
 
-  // For readers of another process (live_page.h): as many fibers as newest - oldest.
+  // For those who only guess: searchers, and readers of another process (live_page.h). There are as
+  // many fibers as newest - oldest.
   const std::atomic<std::int64_t>& oldest_end() const noexcept { return top_; }
   const std::atomic<std::int64_t>& newest_end() const noexcept { return bottom_; }
 
