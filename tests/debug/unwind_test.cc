@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/debug/unwinder.h"
 #include "runtime/scheduler/scheduler.h"
 #include "support/sanitizers.h"
 #include "umcg/runtime.h"
@@ -82,13 +83,18 @@ void on_profile(int) {
   if (trace.count == Trace::kMost) g_endless.fetch_add(1, std::memory_order_relaxed);
 }
 
+// A handler takes longer than sending does: signals sent at once would all be handled at the same
+// instruction. So each waits for the one before it, and for the fibers to have gone on.
 TEST(Unwinding, BySignalsThatComeDuringSwitches) {
+  constexpr int kEnough = 40;
+  constexpr auto kPatience = std::chrono::seconds(3);
   struct sigaction action {};
   action.sa_handler = on_profile;
   action.sa_flags = SA_RESTART;
   struct sigaction before {};
   ASSERT_EQ(::sigaction(SIGPROF, &action, &before), 0);
   std::atomic<pid_t> worker{0};
+  std::atomic<int> rounds{0};
   std::atomic<bool> stop{false};
   {
     umcg::Runtime rt({.servers = 1});
@@ -100,6 +106,7 @@ TEST(Unwinding, BySignalsThatComeDuringSwitches) {
         ping.release();
         pong.acquire();
         umcg::spawn([] { umcg::this_fiber::yield(); }).join();
+        ++rounds;
       }
       ping.release();
     });
@@ -110,18 +117,73 @@ TEST(Unwinding, BySignalsThatComeDuringSwitches) {
       }
       pong.release();  // the other one may have begun a round before the stop
     });
-    while (worker == 0) std::this_thread::yield();
+    const auto await = [](const auto& done) {
+      while (!done()) std::this_thread::yield();
+    };
+    await([&] { return worker != 0; });
+    const auto until = std::chrono::steady_clock::now() + kPatience;
     for (int i = 0; i < umcg_test::scaled(20'000); ++i) {
+      if (g_traces > kEnough && std::chrono::steady_clock::now() > until) break;
+      const int traced = g_traces;
       (void)::syscall(SYS_tgkill, ::getpid(), worker.load(), SIGPROF);
-      for (int spin = 0; spin < 200; ++spin) asm volatile("");
+      await([&] { return g_traces > traced; });
+      const int round = rounds;
+      await([&] { return rounds != round; });
+      for (int spin = 0; spin < i % 199; ++spin) asm volatile("");
     }
     stop = true;
   }
   ::sigaction(SIGPROF, &before, nullptr);
-  EXPECT_GT(g_traces, 0);
   EXPECT_EQ(g_endless, 0);
   // Most signals come where the unwinder knows its way; in the jump itself it does not.
   EXPECT_GT(g_to_the_bottom, g_traces / 4);
+}
+
+// What a frame of the tests leaves behind, as a call that has returned does.
+void* g_return_address;
+[[gnu::noinline]] void note_return_address() { g_return_address = __builtin_return_address(0); }
+[[gnu::noinline]] void has_returned() {
+  void* volatile frame[32] = {};
+  note_return_address();
+  asm volatile("" ::"r"(frame) : "memory");
+}
+
+// The walk from its caller, of whom it knows no more than /proc tells of a blocked thread.
+[[gnu::noinline]] void walk_from_here(umcg::internal::Backtrace& result) {
+  static umcg::internal::Unwinder unwinder;
+  const auto frame = reinterpret_cast<std::uint64_t>(__builtin_frame_address(0));
+  const auto pc = reinterpret_cast<std::uint64_t>(__builtin_return_address(0));
+  constexpr std::uint64_t kSavedPair = 16;
+  const umcg::internal::StackRange stack{frame, frame + 65536, false};
+  unwinder.walk(umcg::internal::Registers::only(pc, frame + kSavedPair), stack, result);
+}
+
+// Its frame is found by a register that is not known, and holds that address.
+[[gnu::noinline]] void has_old_words(std::size_t size, umcg::internal::Backtrace& result) {
+  auto* const words = static_cast<void* volatile*>(__builtin_alloca(size * sizeof(void*)));
+  for (std::size_t i = 0; i < size; ++i) words[i] = i % 8 == 0 ? g_return_address : nullptr;
+  walk_from_here(result);
+  asm volatile("" ::"r"(words) : "memory");
+}
+
+[[gnu::noinline]] void calls_it(umcg::internal::Backtrace& result) {
+  has_old_words(64, result);
+  asm volatile("" ::: "memory");
+}
+
+TEST(Unwinding, GuessesPastWhatOldCallsLeftBehind) {
+  has_returned();
+  umcg::internal::Backtrace result;
+  umcg::Runtime rt({.servers = 1});
+  rt.run([&] { calls_it(result); });
+  const auto function = [&](std::size_t i) {
+    return _Unwind_FindEnclosingFunction(reinterpret_cast<void*>(result.frames[i].pc - 1));
+  };
+  ASSERT_GT(result.count, 2U);
+  EXPECT_EQ(function(0), reinterpret_cast<void*>(&has_old_words));
+  EXPECT_TRUE(result.frames[1].guessed);
+  EXPECT_EQ(function(1), reinterpret_cast<void*>(&calls_it));
+  EXPECT_EQ(function(result.count - 1), bottom());
 }
 
 }  // namespace

@@ -140,27 +140,42 @@ Unwinder::Step Unwinder::apply(const FrameRow& row, const FrameEntry& entry, std
   return Step::kFound;
 }
 
+bool Unwinder::leads_to_the_end(Registers r, const StackRange& stack) noexcept {
+  for (std::size_t i = 0; i < Backtrace::kMost && r.pc != 0; ++i) {
+    const std::uint64_t below = r.sp();
+    const Step did = step(r, stack);
+    if (did == Step::kEnd) return true;
+    if (did == Step::kStuck || r.sp() <= below) return false;
+  }
+  return false;  // zeros are everywhere on a stack: no proof of an end
+}
+
 bool Unwinder::guess(Registers& r, const StackRange& stack) noexcept {
   const std::uint64_t pc = r.at_instruction ? r.pc : r.pc - 1;
   FrameEntry entry;
-  const FrameRow* const row = find_frame_entry(pc, entry) ? rules_.row_at(pc, entry) : nullptr;
+  const FrameRow* const found = find_frame_entry(pc, entry) ? rules_.row_at(pc, entry) : nullptr;
+  if (found != nullptr) stuck_at_ = *found;
   std::uint64_t at = (r.sp() + kWord - 1) & ~(kWord - 1);
+  Registers first;
   for (std::uint64_t i = 0; i < kGuessWords; ++i, at += kWord) {
     std::uint64_t word = 0;
-    if (!stack.read(at, word)) return false;
+    if (!stack.read(at, word)) break;
     word = plain_address(word);
     if (!follows_a_call(word)) continue;
     Registers caller = r;
     // What the tables say of the frame is true all the same, once it is known where it is.
-    if (row == nullptr || apply(*row, entry, at + kWord, caller, stack) != Step::kFound ||
+    if (found == nullptr || apply(stuck_at_, entry, at + kWord, caller, stack) != Step::kFound ||
         caller.pc != word) {
       caller = Registers::only(word, at + kWord);
       caller.at_instruction = false;
     }
+    if (first.pc == 0) first = caller;
+    if (!leads_to_the_end(caller, stack)) continue;
     r = caller;
     return true;
   }
-  return false;
+  if (first.pc != 0) r = first;
+  return first.pc != 0;
 }
 
 }  // namespace umcg::inline v0::internal

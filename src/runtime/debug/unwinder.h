@@ -8,7 +8,9 @@
 // by whoever asked (fiber_view.h). No allocation, no lock: safe in a signal handler.
 //
 // Where the tables say nothing, or need a register that is not known, it guesses: it looks for the
-// next word that is the address after a call instruction. Such frames are marked.
+// next word that is the address after a call instruction, and prefers one from which the tables
+// lead to the stack's end: what calls that have returned left behind seldom does. Such frames are
+// marked.
 //
 // Rejected: frame pointers (libc and most programs have none); libunwind (a dependency; and its
 // remote interface wants the same reading of memory from us); _Unwind_Backtrace seeded by a
@@ -57,11 +59,13 @@ class Unwinder {
 
   Step step(Registers& r, const StackRange& stack) noexcept;
   bool guess(Registers& r, const StackRange& stack) noexcept;
+  bool leads_to_the_end(Registers r, const StackRange& stack) noexcept;
   // The caller's registers, if the frame's address is that.
   Step apply(const FrameRow& row, const FrameEntry& entry, std::uint64_t frame, Registers& r,
              const StackRange& stack) noexcept;
 
   FrameRules rules_;
+  FrameRow stuck_at_;
 };
 
 }  // namespace umcg::inline v0::internal
