@@ -89,8 +89,9 @@ UMCG_KERNEL_API int umcg_wait(uint32_t flags, const struct timespec* abs_timeout
 UMCG_KERNEL_API int umcg_wake(uint32_t flags, umcg_tid next);
 
 // A core task or worker. umcg_wake(next), then umcg_wait(). If waking fails it returns that error
-// and does not wait. After -EINTR and -ETIMEDOUT next has been woken: go on with umcg_wait().
-// Errors: those of umcg_wake() and umcg_wait(), and -EINVAL: next is the caller.
+// and does not wait. After -EINTR and -ETIMEDOUT next has been woken: go on with umcg_wait(). If
+// next last waited on another CPU, the caller looks for its answer for up to 50 us before it
+// sleeps. Errors: those of umcg_wake() and umcg_wait(), and -EINVAL: next is the caller.
 UMCG_KERNEL_API int umcg_swap(uint32_t wake_flags, umcg_tid next, uint32_t wait_flags,
                               const struct timespec* abs_timeout);
 

@@ -15,6 +15,9 @@ struct ByBackend {
   const Backend& backend = current_backend();
   std::int64_t deadline_ns = kNever;
   bool interruptible = false;
+  // In a swap that may linger.
+  Task* self = nullptr;
+  const Task* partner = nullptr;
 
   int look() const noexcept { return 0; }
   int sleep(const std::uint32_t* half, std::uint32_t expected) const noexcept {
@@ -22,6 +25,9 @@ struct ByBackend {
     return result == -EINTR && !interruptible ? 0 : result;
   }
   void wake(const std::uint32_t* half) const noexcept { backend.wake(half); }
+  void linger(const Word& word, std::uint64_t woken) const noexcept {
+    if (partner != nullptr) shim::linger(self->cpu, partner->cpu, self->look, word, woken);
+  }
   bool can_swap() const noexcept { return backend.swap != nullptr; }
   void swap(const std::uint32_t* next, const std::uint32_t* half,
             std::uint32_t expected) const noexcept {
@@ -30,14 +36,17 @@ struct ByBackend {
 };
 
 int wait_any(Task& self, const ByBackend& how) noexcept {
+  note_cpu(self.cpu);
   // relaxed: only the owner changes the generation.
   return wait_word(self.word, generation_of(self.word.load(std::memory_order_relaxed)), how);
 }
 
-int swap_any(Task& self, umcg_tid next, const ByBackend& how) noexcept {
+int swap_any(Task& self, umcg_tid next, ByBackend how) noexcept {
   if (next == 0 || next == tid_of(self)) return -EINVAL;
   Task* task = find_slot(next);
   if (task == nullptr) return -ESRCH;
+  note_cpu(self.cpu);
+  if (how.self != nullptr) how.partner = task;
   return swap_words(self.word, generation_of(self.word.load(std::memory_order_relaxed)), task->word,
                     generation_of(next), task->word.load(std::memory_order_acquire), how);
 }
@@ -70,7 +79,7 @@ int swap(Task& self, umcg_tid next, std::int64_t deadline_ns) noexcept {
 }
 
 int swap_interruptible(Task& self, umcg_tid next, std::int64_t deadline_ns) noexcept {
-  return swap_any(self, next, {.deadline_ns = deadline_ns, .interruptible = true});
+  return swap_any(self, next, {.deadline_ns = deadline_ns, .interruptible = true, .self = &self});
 }
 
 int get_state(umcg_tid tid, std::uint32_t* state) noexcept {

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "kernel_shim/futex.h"
+#include "kernel_shim/linger.h"
 #include "umcg/kernel.h"
 
 namespace umcg::inline v0::internal::shim {
@@ -29,6 +30,9 @@ struct alignas(64) Task {
   std::atomic<std::uint32_t> next_free;
   // What the slot has as a worker or server, once it has been one (workers/member.h).
   std::atomic<Member*> member;
+  // Written by the owner; a hint for whoever swaps with it.
+  CpuNote cpu;
+  BriefLook look;  // the owner's
 };
 
 // Any thread. The task is RUNNING, with nothing queued. nullptr: no memory.
@@ -52,6 +56,7 @@ int wake(Task& next) noexcept;
 
 // The owner. wake(next), and if that returned 0, wait(self). -EINVAL: next is self.
 int swap(Task& self, umcg_tid next, std::int64_t deadline_ns) noexcept;
+// The same, and -EINTR. For a pair that talks: it may look for the answer for a moment (linger.h).
 int swap_interruptible(Task& self, umcg_tid next, std::int64_t deadline_ns) noexcept;
 
 // Any thread. The lower half of the word. 0, -ESRCH, -EINVAL (0).

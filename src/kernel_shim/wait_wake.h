@@ -55,6 +55,8 @@
 //   answer costs a FUTEX_WAKE that finds nobody and a FUTEX_WAIT that returns -EAGAIN. Only a
 //   kernel that wakes and sleeps in one call is given both at once: next's word is changed first,
 //   then self's, and next is woken last. In between next is merely late, as it may be at any time.
+//   If next is on another CPU, self may look for the answer for a moment before it begins to wait
+//   (linger.h): no step of the protocol, self is merely late.
 //
 //   The end of a peer, against a sleeper that is not asleep yet. Who learns of the end notes it and
 //   then looks at the sleeper's word; the sleeper writes RUNNABLE and then looks at the note. With
@@ -121,6 +123,7 @@ inline const std::uint32_t* state_half(const Word& word) {
   return reinterpret_cast<const std::uint32_t*>(&word);
 }
 
+inline constexpr std::uint32_t kQueued = UMCG_TASK_RUNNING | UMCG_TF_WAKEUP_QUEUED;
 // In the state RUNNABLE: the owner is to ask look() again. Never seen outside.
 inline constexpr std::uint32_t kLook = 1u << 11;
 
@@ -129,6 +132,8 @@ inline constexpr std::uint32_t kLook = 1u << 11;
 //   int sleep(const std::uint32_t* half, std::uint32_t expected)  0 and -EAGAIN: look again;
 //                                                                 any other error: give up
 //   void wake(const std::uint32_t* half)
+//   void linger(const Word& self, std::uint64_t woken)  in a swap, after its wake-up: may look for
+//       a moment whether `self` is that already
 //   bool can_swap()
 //   void swap(const std::uint32_t* next, const std::uint32_t* half, std::uint32_t expected)
 //       wake(next) and one sleep(half, expected) in one call. How that sleep ended is not told: the
@@ -138,7 +143,6 @@ inline constexpr std::uint32_t kLook = 1u << 11;
 // *asleep, whether the caller owes a wake().
 inline int deliver(Word& next, std::uint32_t generation, std::uint64_t word,
                    bool* asleep) noexcept {
-  constexpr std::uint32_t kQueued = UMCG_TASK_RUNNING | UMCG_TF_WAKEUP_QUEUED;
   for (;;) {
     const std::uint32_t from = state_of(word);
     if (generation_of(word) != generation || from == UMCG_TASK_NONE) return -ESRCH;
@@ -159,7 +163,6 @@ inline int deliver(Word& next, std::uint32_t generation, std::uint64_t word,
 // The sleeping half, in two steps. RUNNING -> RUNNABLE, or take the queued wake-up.
 enum class Prepared { kSleep, kWoken, kNotATask };
 inline Prepared prepare_wait(Word& self, std::uint32_t generation) noexcept {
-  constexpr std::uint32_t kQueued = UMCG_TASK_RUNNING | UMCG_TF_WAKEUP_QUEUED;
   std::uint64_t word = self.load(std::memory_order_relaxed);
   for (;;) {
     const bool queued = word == make_word(generation, kQueued);
@@ -243,9 +246,10 @@ int swap_words(Word& self, std::uint32_t self_generation, Word& next, std::uint3
                std::uint64_t word, const How& how) noexcept {
   bool asleep = false;
   const int result = deliver(next, next_generation, word, &asleep);
-  if (!asleep) return result == 0 ? wait_word(self, self_generation, how) : result;
-  if (!how.can_swap()) {
-    how.wake(state_half(next));
+  if (result != 0) return result;
+  if (!asleep || !how.can_swap()) {
+    if (asleep) how.wake(state_half(next));
+    how.linger(self, make_word(self_generation, kQueued));
     return wait_word(self, self_generation, how);
   }
   const Prepared prepared = prepare_wait(self, self_generation);

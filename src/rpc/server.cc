@@ -11,9 +11,10 @@
 #include <exception>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
-#include "rpc/brief_look.h"
+#include "kernel_shim/brief_look.h"
 #include "rpc/region.h"
 #include "umcg/blocking.h"
 #include "umcg/fiber.h"
@@ -66,7 +67,7 @@ class Server::Impl {
     while (!stop_.load(std::memory_order_acquire)) {
       if (look_at_all()) {
         this_fiber::yield();
-      } else if (!look_.sees([this] { return anything_new(); })) {
+      } else if (is_alone_ || !look_.sees([this] { return anything_new(); })) {
         blocking([this] { (void)umcg_shared_wait(member_.task(), 0, 0, nullptr); });
       }
     }
@@ -191,7 +192,9 @@ class Server::Impl {
   const Handler handler_;
   const Membership member_;
   std::vector<ClientState> clients_;
-  BriefLook look_;
+  // With one CPU the other side cannot run while this one looks.
+  const bool is_alone_ = std::thread::hardware_concurrency() == 1;
+  internal::shim::BriefLook look_;
   WaitGroup running_;
   std::atomic<bool> stop_{false};
   Runtime& runtime_;

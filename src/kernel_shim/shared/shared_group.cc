@@ -90,8 +90,7 @@ int wake_self(umcg_shared_task& self) {
   shim::Word& word = self.word_at(self.place);
   bool asleep;
   const int result = shim::deliver(word, self.generation, word.load(), &asleep);
-  constexpr std::uint32_t kQueued = UMCG_TASK_RUNNING | UMCG_TF_WAKEUP_QUEUED;
-  if (result == -ESRCH) word.store(shim::make_word(self.generation, kQueued));
+  if (result == -ESRCH) word.store(shim::make_word(self.generation, shim::kQueued));
   shim::ByShared{self}.wake(shim::state_half(word));
   return result == -EAGAIN ? result : 0;
 }
@@ -194,6 +193,7 @@ int umcg_shared_wait(umcg_shared_task* self, uint32_t flags, umcg_shared_id peer
     const int result = shim::watch_peer(*self, peer);
     if (result != 0 && result != -ESRCH) return result;
   }
+  shim::note_cpu(self->place_at(self->place).cpu);
   const shim::ByShared how{*self, peer, deadline_ns};
   return repaired(*self, shim::wait_word(self->word_at(self->place), self->generation, how));
 }
@@ -217,6 +217,7 @@ int umcg_shared_swap(umcg_shared_task* self, uint32_t wake_flags, umcg_shared_id
   }
   const int result = shim::watch_peer(*self, next);
   if (result != 0) return result;
+  shim::note_cpu(self->place_at(self->place).cpu);
   shim::Word& word = self->word_at(shim::place_of(next));
   return repaired(*self,
                   shim::swap_words(self->word_at(self->place), self->generation, word,

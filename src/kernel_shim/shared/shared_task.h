@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "kernel_shim/futex.h"
+#include "kernel_shim/linger.h"
 #include "kernel_shim/wait_wake.h"
 #include "umcg/shared_group.h"
 
@@ -21,7 +22,7 @@ namespace umcg::inline v0::internal::shim {
 // In shared memory. Written once by umcg_shared_create().
 struct GroupHeader {
   static constexpr std::uint32_t kMagic = 0x554d4347;
-  static constexpr std::uint32_t kVersion = 1;
+  static constexpr std::uint32_t kVersion = 2;
   std::uint32_t magic;
   std::uint32_t version;
   std::uint32_t tasks;
@@ -33,6 +34,7 @@ struct GroupHeader {
 // the last one, or the next.
 struct alignas(64) Place {
   Word word;
+  CpuNote cpu;
 };
 
 inline constexpr std::size_t kPage = 4096;
@@ -67,15 +69,17 @@ struct umcg_shared_task {
   std::byte* memory;
   std::size_t bytes;
   std::size_t data_bytes;
+  umcg::internal::shim::BriefLook look;  // the owner's
   std::uint64_t device;
   std::uint64_t inode;
   umcg_shared_task* next;  // of this process; written under the lock of peer_watch.cc
   umcg::internal::shim::Peer peers[UMCG_SHARED_MAX_TASKS];
 
-  umcg::internal::shim::Word& word_at(std::uint32_t at) const {
+  umcg::internal::shim::Place& place_at(std::uint32_t at) const {
     using umcg::internal::shim::Place;
-    return reinterpret_cast<Place*>(memory + umcg::internal::shim::places_offset())[at].word;
+    return reinterpret_cast<Place*>(memory + umcg::internal::shim::places_offset())[at];
   }
+  umcg::internal::shim::Word& word_at(std::uint32_t at) const { return place_at(at).word; }
 };
 
 namespace umcg::inline v0::internal::shim {
@@ -97,7 +101,7 @@ inline bool has_ended(const umcg_shared_task& self, umcg_shared_id id) noexcept 
 
 // One sleeps by a futex that other processes see, at most until a certain peer has ended.
 struct ByShared {
-  const umcg_shared_task& self;
+  umcg_shared_task& self;
   umcg_shared_id peer = 0;
   std::int64_t deadline_ns = kNever;
 
@@ -111,6 +115,10 @@ struct ByShared {
     return futex_wait(half, expected, deadline_ns, FutexScope::kShared);
   }
   void wake(const std::uint32_t* half) const noexcept { futex_wake(half, 1, FutexScope::kShared); }
+  void linger(const Word& word, std::uint64_t woken) const noexcept {
+    shim::linger(self.place_at(self.place).cpu, self.place_at(place_of(peer)).cpu, self.look, word,
+                 woken);
+  }
   bool can_swap() const noexcept { return false; }
   void swap(const std::uint32_t*, const std::uint32_t*, std::uint32_t) const noexcept {}
 };

@@ -9,15 +9,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace umcg::inline v0::internal {
+#include "kernel_shim/cpu_relax.h"
 
-inline void cpu_relax() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb" ::: "memory");
-#endif
-}
+namespace umcg::inline v0::internal {
 
 inline constexpr int kSpinTries = 100;
 

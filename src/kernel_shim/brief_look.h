@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// brief_look.h - BriefLook: looking for a moment before its user sleeps.
+//
+// Where the other side runs on another CPU, its answer comes within a microsecond; a sleep and a
+// wake-up cost ten, on both sides. A look lasts about as long as a wake-up takes. Then one side
+// that has just been woken still finds the other one looking, and from there on neither sleeps.
+// Rejected: a shorter look. Whoever was woken answers one who has just gone to sleep, so both sleep
+// for ever, or, after a lucky moment, never: the same calls took 1 or 30 us.
+//
+// It learns. After a few looks in vain (a long answer, another thread on the other CPU) it takes
+// only one of many chances.
+#ifndef UMCG_KERNEL_SHIM_BRIEF_LOOK_H_
+#define UMCG_KERNEL_SHIM_BRIEF_LOOK_H_
+
+#include "kernel_shim/cpu_relax.h"
+
+namespace umcg::inline v0::internal::shim {
+
+// One user at a time. Zeros are a new one.
+class BriefLook {
+ public:
+  template <class Seen>
+  bool sees(const Seen& seen) noexcept(noexcept(seen())) {
+    if (doubt_ == kDoubt && ++skipped_ % kSeldom != 0) return false;
+    for (int i = 0; i < kTries; ++i) {
+      if (seen()) {
+        doubt_ = 0;
+        return true;
+      }
+      cpu_relax();
+    }
+    if (doubt_ < kDoubt) ++doubt_;
+    return false;
+  }
+
+ private:
+  static constexpr int kTries = 1000;  // 20 to 50 us
+  static constexpr int kDoubt = 8;
+  static constexpr unsigned kSeldom = 32;
+  int doubt_ = 0;
+  unsigned skipped_ = 0;
+};
+
+}  // namespace umcg::inline v0::internal::shim
+
+#endif  // UMCG_KERNEL_SHIM_BRIEF_LOOK_H_

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// brief_look_test.cc - when a swap looks for its answer before it sleeps, and when it no longer
+// does.
+#include "kernel_shim/brief_look.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "kernel_shim/linger.h"
+
+namespace {
+
+using umcg::internal::shim::BriefLook;
+
+// How many times a look that is in vain asks.
+int asks(BriefLook& look) {
+  int asked = 0;
+  EXPECT_FALSE(look.sees([&] {
+    ++asked;
+    return false;
+  }));
+  return asked;
+}
+
+TEST(BriefLook, EndsWithWhatItLooksFor) {
+  BriefLook look;
+  int asked = 0;
+  EXPECT_TRUE(look.sees([&] { return ++asked == 3; }));
+  EXPECT_EQ(asked, 3);
+}
+
+TEST(BriefLook, LooksSeldomAfterLooksInVain) {
+  BriefLook look;
+  for (int i = 0; i < 8; ++i) EXPECT_GT(asks(look), 0) << i;
+  int looks = 0;
+  for (int i = 0; i < 320; ++i) looks += asks(look) > 0;
+  EXPECT_EQ(looks, 10);
+}
+
+TEST(BriefLook, TrustsAgainAfterOneThatSaw) {
+  BriefLook look;
+  for (int i = 0; i < 8; ++i) asks(look);
+  while (!look.sees([] { return true; })) {
+  }
+  for (int i = 0; i < 8; ++i) EXPECT_GT(asks(look), 0) << i;
+  EXPECT_EQ(asks(look), 0);
+}
+
+// What a look in vain leaves behind tells whether there was one.
+bool lingers(std::uint32_t mine, std::uint32_t other) {
+  const umcg::internal::shim::CpuNote here{mine};
+  const umcg::internal::shim::CpuNote there{other};
+  const std::atomic<std::uint64_t> word{0};
+  BriefLook look;
+  for (int i = 0; i < 8; ++i) umcg::internal::shim::linger(here, there, look, word, 1);
+  return asks(look) == 0;
+}
+
+TEST(Linger, OnlyIfTheOtherWasSeenOnAnotherCpu) {
+  EXPECT_TRUE(lingers(1, 2));
+  EXPECT_FALSE(lingers(1, 1)) << "the other one cannot run meanwhile";
+  EXPECT_FALSE(lingers(1, 0)) << "not known";
+}
+
+}  // namespace
