@@ -31,17 +31,24 @@ namespace umcg::inline v0::internal::shim {
 // The number of a CPU and one; 0: not known.
 using CpuNote = std::atomic<std::uint32_t>;
 
+inline std::uint32_t this_cpu() noexcept { return static_cast<std::uint32_t>(::sched_getcpu() + 1); }
+
 // The owner, before it wakes somebody and before it sleeps.
 inline void note_cpu(CpuNote& mine) noexcept {
   // relaxed, as all looks at it: a hint.
-  mine.store(static_cast<std::uint32_t>(::sched_getcpu() + 1), std::memory_order_relaxed);
+  mine.store(this_cpu(), std::memory_order_relaxed);
 }
 
-// The owner, after it has waked `other`. Until `word` is `woken`, for a moment at most.
-inline void linger(const CpuNote& mine, const CpuNote& other, BriefLook& look,
-                   const std::atomic<std::uint64_t>& word, std::uint64_t woken) noexcept {
+// Whether a look for what its owner does may pay.
+inline bool is_elsewhere(const CpuNote& other) noexcept {
   const std::uint32_t there = other.load(std::memory_order_relaxed);
-  if (there == 0 || there == mine.load(std::memory_order_relaxed)) return;
+  return there != 0 && there != this_cpu();
+}
+
+// The owner of `look`, after it has waked `other`. Until `word` is `woken`, for a moment at most.
+inline void linger(const CpuNote& other, BriefLook& look, const std::atomic<std::uint64_t>& word,
+                   std::uint64_t woken) noexcept {
+  if (!is_elsewhere(other)) return;
   // relaxed: prepare_wait() reads it again.
   (void)look.sees([&] { return word.load(std::memory_order_relaxed) == woken; });
 }

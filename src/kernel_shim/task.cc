@@ -26,7 +26,7 @@ struct ByBackend {
   }
   void wake(const std::uint32_t* half) const noexcept { backend.wake(half); }
   void linger(const Word& word, std::uint64_t woken) const noexcept {
-    if (partner != nullptr) shim::linger(self->cpu, partner->cpu, self->look, word, woken);
+    if (partner != nullptr) shim::linger(partner->cpu, self->look, word, woken);
   }
   bool can_swap() const noexcept { return backend.swap != nullptr; }
   void swap(const std::uint32_t* next, const std::uint32_t* half,

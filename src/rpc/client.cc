@@ -21,10 +21,9 @@
 #include <cstring>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "kernel_shim/brief_look.h"
+#include "kernel_shim/shared/shared_task.h"
 #include "rpc/callers.h"
 #include "rpc/region.h"
 #include "umcg/blocking.h"
@@ -32,6 +31,9 @@
 #include "umcg/this_fiber.h"
 
 namespace umcg::inline v0::rpc {
+
+namespace shim = internal::shim;
+
 namespace {
 
 timespec to_timespec(Deadline deadline) {
@@ -168,7 +170,8 @@ class Client::Impl {
   void sleep(const Call& me) {
     if (this_fiber::in_fiber()) this_fiber::yield();  // first those who have calls to make
     const auto is_done = [this] { return area_.done.load(std::memory_order_relaxed) != 0; };
-    if (!is_alone_ && look_.sees(is_done)) return;
+    const bool may_pay = shim::is_elsewhere(member_.task()->place_at(kServerPlace).cpu);
+    if (may_pay && look_.sees(is_done)) return;
     const timespec limit = to_timespec(me.deadline());
     const int result = blocking([&] {
       return umcg_shared_wait(member_.task(), 0, me.server,
@@ -246,9 +249,7 @@ class Client::Impl {
   const Membership member_;
   Area& area_;
   const SelfWaker waker_;
-  // With one CPU the other side cannot run while this one looks.
-  const bool is_alone_ = std::thread::hardware_concurrency() == 1;
-  internal::shim::BriefLook look_;  // the leader's
+  shim::BriefLook look_;  // the leader's
 
   Mutex mutex_;
   Callers callers_;

@@ -11,10 +11,9 @@
 #include <exception>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <vector>
 
-#include "kernel_shim/brief_look.h"
+#include "kernel_shim/shared/shared_task.h"
 #include "rpc/region.h"
 #include "umcg/blocking.h"
 #include "umcg/fiber.h"
@@ -24,6 +23,8 @@
 #include "umcg/wait_group.h"
 
 namespace umcg::inline v0::rpc {
+
+namespace shim = internal::shim;
 
 class Server::Impl {
  public:
@@ -67,10 +68,18 @@ class Server::Impl {
     while (!stop_.load(std::memory_order_acquire)) {
       if (look_at_all()) {
         this_fiber::yield();
-      } else if (is_alone_ || !look_.sees([this] { return anything_new(); })) {
+      } else if (!some_client_is_elsewhere() || !look_.sees([this] { return anything_new(); })) {
         blocking([this] { (void)umcg_shared_wait(member_.task(), 0, 0, nullptr); });
       }
     }
+  }
+
+  // Else nobody can call while the listener looks.
+  bool some_client_is_elsewhere() const {
+    for (std::uint32_t i = 0; i < clients_.size(); ++i) {
+      if (clients_[i].id != 0 && shim::is_elsewhere(member_.task()->place_at(i + 1).cpu)) return true;
+    }
+    return false;
   }
 
   bool anything_new() const {
@@ -192,9 +201,7 @@ class Server::Impl {
   const Handler handler_;
   const Membership member_;
   std::vector<ClientState> clients_;
-  // With one CPU the other side cannot run while this one looks.
-  const bool is_alone_ = std::thread::hardware_concurrency() == 1;
-  internal::shim::BriefLook look_;
+  shim::BriefLook look_;
   WaitGroup running_;
   std::atomic<bool> stop_{false};
   Runtime& runtime_;

@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "kernel_shim/linger.h"
+#include "test_util.h"
 
 namespace {
 
@@ -48,19 +49,20 @@ TEST(BriefLook, TrustsAgainAfterOneThatSaw) {
 }
 
 // What a look in vain leaves behind tells whether there was one.
-bool lingers(std::uint32_t mine, std::uint32_t other) {
-  const umcg::internal::shim::CpuNote here{mine};
+bool lingers(std::uint32_t other) {
   const umcg::internal::shim::CpuNote there{other};
   const std::atomic<std::uint64_t> word{0};
   BriefLook look;
-  for (int i = 0; i < 8; ++i) umcg::internal::shim::linger(here, there, look, word, 1);
+  for (int i = 0; i < 8; ++i) umcg::internal::shim::linger(there, look, word, 1);
   return asks(look) == 0;
 }
 
 TEST(Linger, OnlyIfTheOtherWasSeenOnAnotherCpu) {
-  EXPECT_TRUE(lingers(1, 2));
-  EXPECT_FALSE(lingers(1, 1)) << "the other one cannot run meanwhile";
-  EXPECT_FALSE(lingers(1, 0)) << "not known";
+  const umcg_test::OnOneCpu one_cpu;
+  const std::uint32_t here = umcg::internal::shim::this_cpu();
+  EXPECT_TRUE(lingers(here + 1));
+  EXPECT_FALSE(lingers(here)) << "the other one cannot run meanwhile";
+  EXPECT_FALSE(lingers(0)) << "not known";
 }
 
 }  // namespace

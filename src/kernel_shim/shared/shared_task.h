@@ -116,8 +116,7 @@ struct ByShared {
   }
   void wake(const std::uint32_t* half) const noexcept { futex_wake(half, 1, FutexScope::kShared); }
   void linger(const Word& word, std::uint64_t woken) const noexcept {
-    shim::linger(self.place_at(self.place).cpu, self.place_at(place_of(peer)).cpu, self.look, word,
-                 woken);
+    shim::linger(self.place_at(place_of(peer)).cpu, self.look, word, woken);
   }
   bool can_swap() const noexcept { return false; }
   void swap(const std::uint32_t*, const std::uint32_t*, std::uint32_t) const noexcept {}
