@@ -31,7 +31,9 @@ namespace umcg::inline v0::internal::shim {
 // The number of a CPU and one; 0: not known.
 using CpuNote = std::atomic<std::uint32_t>;
 
-inline std::uint32_t this_cpu() noexcept { return static_cast<std::uint32_t>(::sched_getcpu() + 1); }
+inline std::uint32_t this_cpu() noexcept {
+  return static_cast<std::uint32_t>(::sched_getcpu() + 1);
+}
 
 // The owner, before it wakes somebody and before it sleeps.
 inline void note_cpu(CpuNote& mine) noexcept {

@@ -77,7 +77,8 @@ class Server::Impl {
   // Else nobody can call while the listener looks.
   bool some_client_is_elsewhere() const {
     for (std::uint32_t i = 0; i < clients_.size(); ++i) {
-      if (clients_[i].id != 0 && shim::is_elsewhere(member_.task()->place_at(i + 1).cpu)) return true;
+      if (clients_[i].id != 0 && shim::is_elsewhere(member_.task()->place_at(i + 1).cpu))
+        return true;
     }
     return false;
   }

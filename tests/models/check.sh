@@ -43,7 +43,7 @@ echo "$(basename "$model"): $(grep 'states, stored' model.out | tr -s ' '), no e
 
 # shellcheck disable=SC2013  # one word a line
 for mutant in $(sed -n 's/^ \* MUTANT \([A-Z_0-9]*\).*/\1/p' "$model"); do
-  ! grep -q '^#ifdef SMALL' "$model" || run "$mutant" "-D$mutant" -DSMALL
+  ! grep -Eq '^#if.*SMALL' "$model" || run "$mutant" "-D$mutant" -DSMALL
   grep -Eqs 'errors: [1-9]' "$mutant.out" || run "$mutant" "-D$mutant"
   grep -Eq 'errors: [1-9]' "$mutant.out" || complain "$mutant is not noticed" "$mutant.out"
   echo "  $mutant: $(sed -n 's/^pan:[0-9]*: //p' "$mutant.out" | head -1)"

@@ -59,7 +59,13 @@
  * MUTANT LEAVE_IS_NO_RELEASE    Leave may be seen ahead of what was written before it
  */
 #define kWorkers 3
-#ifdef SMALL
+#if defined(SMALL) && (defined(TAKE_COMMITS_TO_OWNED) || defined(ANONYMOUS_PROPOSAL))
+#define kRounds 2
+#define kClaims 2
+#elif defined(SMALL) && defined(LOSE_BEFORE_ASSIGN)
+#define kRounds 3
+#define kClaims 1
+#elif defined(SMALL)
 #define kRounds 2
 #define kClaims 1
 #else
