@@ -15,11 +15,10 @@
 // Rejected: strict FIFO hand-over (each contended pass costs a switch); pure barging (starves).
 #include "umcg/mutex.h"
 
-#include "runtime/base/brief_lock.h"
 #include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
-#include "runtime/runtime_core.h"
+#include "runtime/sync/take_soon.h"
 #include "runtime/sync/wait_queue.h"
 
 namespace umcg::inline v0 {
@@ -46,29 +45,15 @@ Attempt take_or_announce(std::atomic<std::uintptr_t>& owner, std::uintptr_t toke
   }
 }
 
-// Whether a lock's holder can be at work while the caller looks on.
-bool holder_may_run() noexcept {
-  const Worker* const w = current_worker();
-  return w == nullptr || w->rt->servers().size() > 1;
-}
-
-// A lock is mostly held for less time than a park and a wake-up take. So one who finds it held,
-// with nobody waiting, looks again for a while, less and less often, lest it take the holder's
-// cache line away. False: it must wait.
-bool take_soon(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept {
-  if (!holder_may_run()) return false;
-  constexpr int kMostPauses = 16;
-  for (int pauses = 1; pauses <= kMostPauses; pauses *= 2) {
-    for (int i = 0; i < pauses; ++i) cpu_relax();
-    std::uintptr_t seen = owner.load(std::memory_order_relaxed);
-    // Acquire pairs with the release of unlock().
-    if (seen == 0 && owner.compare_exchange_strong(seen, token, std::memory_order_acquire,
-                                                   std::memory_order_relaxed)) {
-      return true;
-    }
-    if ((seen & kWaiting) != 0 || seen == token) return false;
+// While nobody waits: to go past those who wait is left to newcomers.
+Try try_once(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept {
+  std::uintptr_t seen = owner.load(std::memory_order_relaxed);
+  // Acquire pairs with the release of unlock().
+  if (seen == 0 && owner.compare_exchange_strong(seen, token, std::memory_order_acquire,
+                                                 std::memory_order_relaxed)) {
+    return Try::kTaken;
   }
-  return false;
+  return (seen & kWaiting) != 0 || seen == token ? Try::kMustWait : Try::kHeld;
 }
 
 WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
@@ -140,7 +125,7 @@ void Mutex::lock() {
   std::uintptr_t free = 0;
   if (!owner_.compare_exchange_strong(free, token, std::memory_order_acquire,
                                       std::memory_order_relaxed) &&
-      !take_soon(owner_, token)) {
+      !take_soon([&] { return try_once(owner_, token); })) {
     (void)lock_slow(owner_, queue_, nullptr, Deadline());
     return;
   }

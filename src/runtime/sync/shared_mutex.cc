@@ -33,6 +33,7 @@
 #include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
+#include "runtime/sync/take_soon.h"
 #include "runtime/sync/wait_queue.h"
 
 namespace umcg::inline v0 {
@@ -72,6 +73,23 @@ bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
     }
   }
   return false;
+}
+
+// While nobody waits: to go past those who wait is left to newcomers.
+bool take_soon(State& state, WaitQueue& queue, Kind kind) noexcept {
+  const std::uintptr_t token = current_token();
+  const bool taken_now = internal::take_soon([&] {
+    std::uintptr_t seen = state.load(std::memory_order_relaxed);
+    if ((seen & kWaiting) != 0 || seen == token) return Try::kMustWait;
+    // Acquire pairs with the release of both unlocks.
+    const bool can =
+        admits(seen, kind) &&
+        state.compare_exchange_strong(seen, taken(seen, kind, token), std::memory_order_acquire,
+                                      std::memory_order_relaxed);
+    return can ? Try::kTaken : Try::kHeld;
+  });
+  if (taken_now) settle_giver(queue);
+  return taken_now;
 }
 
 // Takes the lock if it is to be had, else makes sure that kWaiting is set. Under the queue's lock.
@@ -209,7 +227,9 @@ bool unlock_last_reader(State& state, WaitQueue& queue) {
 }  // namespace
 
 void SharedMutex::lock() {
-  if (!SharedMutex::try_lock()) (void)lock_slow(state_, queue_, kWriter, nullptr, Deadline());
+  if (!SharedMutex::try_lock() && !take_soon(state_, queue_, kWriter)) {
+    (void)lock_slow(state_, queue_, kWriter, nullptr, Deadline());
+  }
 }
 
 bool SharedMutex::try_lock() noexcept { return try_take(state_, queue_, kWriter); }
@@ -228,7 +248,7 @@ void SharedMutex::unlock() {
 }
 
 void SharedMutex::lock_shared() {
-  if (!try_take(state_, queue_, kReader)) {
+  if (!try_take(state_, queue_, kReader) && !take_soon(state_, queue_, kReader)) {
     (void)lock_slow(state_, queue_, kReader, nullptr, Deadline());
   }
 }
