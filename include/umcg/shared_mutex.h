@@ -11,8 +11,10 @@
 // may unlock(). Who reads is not recorded.
 //
 // Fairness: neither side starves. Readers queue up behind a waiting writer; when a writer unlocks,
-// all readers that wait by then go next, together. A free lock goes to whoever comes first, but a
-// writer that has been woken and lost is handed the lock. Two words, constinit-able, never
+// all readers that wait by then go next, together. They, and a writer after the last reader, are
+// woken to try: until then the free lock goes to whoever comes. One that has lost in this way is
+// handed the lock: a reader after that one writer, a writer after that writer or those readers and
+// at most one more lot of readers. Two words, constinit-able, never
 // allocates; destroying it while it is held or awaited aborts. Memory order: each unlock happens
 // before the locks that could not have succeeded without it.
 #ifndef UMCG_SHARED_MUTEX_H_

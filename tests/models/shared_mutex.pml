@@ -14,18 +14,26 @@
  *  - nobody touches the lock after it was destroyed, nobody is made ready twice;
  *  - no waiter is lost: when nothing can move any more all are done, and the word was left free;
  *  - readers do not wait behind readers: while the queue's lock is free, a reader is queued beside
- *    readers only if a writer is queued too, or has been woken and is about to try.
+ *    readers only if a writer is queued too, or has been woken and is about to try;
+ *  - after the last reader, readers are next only if no writer waits;
+ *  - nobody loses twice: while one that was woken and has lost is queued, no newcomer gets in, and it
+ *    is not woken to try again; and a reader that was woken loses only to a writer.
  *
  * Mutations, each of which must fail (check.sh sees to that):
  * MUTANT NO_ANNOUNCE            a waiter does not set the bit
  * MUTANT TAKE_FORGETS_WAITERS   who takes a free lock clears the bit
- * MUTANT READERS_JOIN           a reader joins readers though somebody waits
+ * MUTANT READERS_JOIN           a newcomer joins readers though somebody waits
+ * MUTANT WOKEN_READERS_WAIT     a reader that was woken does not
+ * MUTANT JOIN_WITHOUT_LOCK      ... or does, but not under the queue's lock
+ * MUTANT FREE_PAST_LOST         the lock is set free though one who has lost waits
+ * MUTANT MARK_STAYS_BEHIND      a reader in front of one that has lost does not take over its mark
  * MUTANT FREE_FORGETS_WAITERS   whoever passes the lock on clears the bit with others still queued
  * MUTANT WITHDRAW_CLEARS_BIT    ... and so does a waiter that gives up
  * MUTANT GRANT_WITHOUT_CLAIM    the lock is handed to a writer that has given up
  * MUTANT COUNT_WITHOUT_CLAIM    readers that have given up are counted in
- * MUTANT STOP_AT_GIVEN_UP       unlock() gives up at a writer that has given up
- * MUTANT STORE_BEFORE_CLAIM     the word is set free, then the writer is claimed
+ * MUTANT STOP_AT_GIVEN_UP       readers are next if one writer has given up, though another waits
+ * MUTANT ONE_KIND_ONLY          whoever passes the lock on looks for one kind of waiters only
+ * MUTANT STORE_BEFORE_CLAIM     the word is set free, then those who are next are claimed
  * MUTANT LAST_READER_GOES       the last reader leaves the lock free and wakes nobody
  * MUTANT LAST_READER_TRUSTS     ... or passes it on without looking again under the queue's lock
  * MUTANT KEEP_BACK              a writer that gives up leaves the readers behind it waiting
@@ -39,7 +47,7 @@
 #define NOBODY 4
 
 mtype = { OPEN, PARKED, TIMED_OUT, GRANTED, RETRY };
-mtype = { READER, WRITER, LOST };
+mtype = { READER, WRITER, LOST_READER, LOST_WRITER };
 
 /* The word. */
 byte owner = NOBODY;
@@ -63,10 +71,25 @@ byte done;
 #define lives assert(!gone)
 #define is_free (owner == NOBODY && readers == 0)
 #ifdef READERS_JOIN
-#define admits(reader) (is_free || (reader && readers != 0))
+#define admits (is_free || (is_reader && readers != 0))
 #else
-#define admits(reader) (is_free || (reader && readers != 0 && !waiting))
+#define admits (is_free || (is_reader && readers != 0 && !waiting))
 #endif
+#ifdef WOKEN_READERS_WAIT
+#define admits_under_lock admits
+#else
+#define admits_under_lock (admits || (my_kind == LOST_READER && readers != 0))
+#endif
+#ifdef JOIN_WITHOUT_LOCK
+#define admits_soon admits_under_lock
+#else
+#define admits_soon admits
+#endif
+
+#define reads(k) (k == READER || k == LOST_READER)
+#define has_lost(k) (k == LOST_READER || k == LOST_WRITER)
+#define lost_at(n) (n < length && has_lost(kind[queue[n]]))
+#define one_who_lost_waits (lost_at(0) || lost_at(1) || lost_at(2) || lost_at(3))
 
 inline take() {
   if
@@ -84,8 +107,9 @@ inline lock_queue() {
 inline unlock_queue() {
   atomic {
     lives;
-    assert(readers == 0 || retrying > 0 || length == 0 || kind[queue[0]] != READER ||
-           kind[queue[length - 1]] != READER);
+    assert(readers == 0 || retrying > 0 || length == 0 || !reads(kind[queue[0]]) ||
+           !reads(kind[queue[length - 1]]));
+    assert(!is_free || !one_who_lost_waits);
     locked = false
   }
 }
@@ -117,38 +141,44 @@ inline remove(t) {
   i = 0
 }
 /* Writers that have lost, readers, writers. */
-inline insert(k) {
+inline insert() {
   i = length;
   do
-  :: i > 0 && (k == LOST || (k == READER && kind[queue[i - 1]] != LOST)) ->
+  :: i > 0 && (my_kind == LOST_WRITER || (is_reader && kind[queue[i - 1]] != LOST_WRITER)) ->
      queue[i] = queue[i - 1];
      i--
   :: else -> break
   od;
   queue[i] = me;
   length++;
-  kind[me] = k;
+  kind[me] = my_kind;
+#ifndef MARK_STAYS_BEHIND
+  if
+  :: is_reader && i + 1 < length && kind[queue[i + 1]] == LOST_READER -> kind[me] = LOST_READER
+  :: else
+  fi;
+#endif
   queued[me] = true;
   state[me] = OPEN;
   ready[me] = false;
   i = 0
 }
-/* Sets `next` to the first who is not `k`, or NOBODY. */
-inline find_first_not(k) {
+/* Sets `next` to the first who is of neither kind, or NOBODY. */
+inline find_first_past(a, b) {
   i = 0;
   next = NOBODY;
   do
-  :: i < length && kind[queue[i]] == k -> i++
-  :: i < length && kind[queue[i]] != k -> next = queue[i]; break
+  :: i < length && (kind[queue[i]] == a || kind[queue[i]] == b) -> i++
+  :: i < length && kind[queue[i]] != a && kind[queue[i]] != b -> next = queue[i]; break
   :: i == length -> break
   od;
   i = 0
 }
-
 /* Under the queue's lock. Sets `won`, and who is to be made ready after it. */
 inline claim(t, outcome) {
   atomic {
     assert(!gone && (state[t] == OPEN || state[t] == PARKED || state[t] == TIMED_OUT));
+    assert(outcome == GRANTED || !has_lost(kind[t]));
     won = (state[t] != TIMED_OUT);
     if
     :: state[t] == PARKED -> wake = wake | (1 << t)
@@ -159,24 +189,25 @@ inline claim(t, outcome) {
     :: else
     fi;
     if
-    :: won && outcome == RETRY -> retrying++
+    :: won && outcome == RETRY && !reads(kind[t]) -> retrying++
     :: else
     fi
   }
 }
+#define code (hand_over -> GRANTED : RETRY)
 /* Claims all readers, counts them in `more`. */
-inline grant_readers() {
+inline claim_readers() {
   do
-  :: atomic { find_first_not(LOST);
+  :: atomic { find_first_past(LOST_WRITER, LOST_WRITER);
        if
-       :: next != NOBODY && kind[next] == READER -> remove(next)
+       :: next != NOBODY && reads(kind[next]) -> remove(next)
        :: else -> next = NOBODY
        fi };
      if
      :: next == NOBODY -> break
      :: else
      fi;
-     claim(next, GRANTED);
+     claim(next, code);
 #ifdef COUNT_WITHOUT_CLAIM
      won = true;
 #endif
@@ -201,63 +232,85 @@ inline make_ready() {
   }
 }
 
-#ifdef FREE_FORGETS_WAITERS
-#define somebody_waits false
-#else
-#define somebody_waits (length > 0)
-#endif
-
-/* The caller is the only owner, and holds the queue's lock. Sets `more` if readers go next. */
-inline readers_go() {
-  grant_readers();
-  if
-  :: more != 0 -> atomic { lives; owner = NOBODY; readers = more; waiting = somebody_waits }
-  :: else
-  fi
-}
-/* Sets `next` if a writer goes next. */
-inline a_writer_goes() {
-#ifdef STORE_BEFORE_CLAIM
-  atomic { lives; find_first_not(READER);
-    if
-    :: next != NOBODY -> owner = NOBODY; readers = 0; waiting = (length > 1)
-    :: else
-    fi };
-#endif
+/* Sets `next` to a writer that was claimed, or NOBODY. */
+inline claim_writer() {
   do
-  :: atomic { find_first_not(READER);
+  :: atomic { find_first_past(READER, LOST_READER);
        if
-       :: next != NOBODY -> hand_over = (kind[next] == LOST); remove(next)
+       :: next != NOBODY -> remove(next)
        :: else
        fi };
      if
      :: next == NOBODY -> break
-     :: else -> claim(next, (hand_over -> GRANTED : RETRY))
+     :: else -> claim(next, code)
      fi;
 #ifdef GRANT_WITHOUT_CLAIM
      won = won || hand_over;
 #endif
      if
-     :: won ->
-#ifndef STORE_BEFORE_CLAIM
-        atomic { lives; readers = 0; owner = (hand_over -> next : NOBODY); waiting = somebody_waits };
-#endif
-        break
+     :: won -> break
      :: else ->
 #ifdef STOP_AT_GIVEN_UP
-        atomic { readers = 0; owner = NOBODY; waiting = (length > 0); next = 0 };
-        break
+        next = NOBODY; break
 #else
         skip
 #endif
      fi
   od
 }
-inline nobody_goes() {
-  atomic { lives; owner = NOBODY; readers = 0; waiting = false }
-}
-inline forget() {
-  atomic { next = 0; hand_over = false; won = false; more = 0 }
+
+#ifdef FREE_FORGETS_WAITERS
+#define somebody_waits false
+#else
+#define somebody_waits (length > 0)
+#endif
+
+/* The caller is the only owner, and holds the queue's lock. */
+inline pass_on(readers_first) {
+  atomic {
+    next = NOBODY;
+#ifndef FREE_PAST_LOST
+    hand_over = (length > 0 && has_lost(kind[queue[0]]))
+#endif
+  };
+#ifdef STORE_BEFORE_CLAIM
+  atomic {
+    lives;
+    if
+    :: !hand_over -> owner = NOBODY; readers = 0; waiting = (length > 1)
+    :: else
+    fi
+  };
+#endif
+  to_readers = readers_first;
+  do
+  :: more == 0 && next == NOBODY && length > 0 ->
+     if
+     :: to_readers ->
+        assert(readers_first || (reads(kind[queue[0]]) && reads(kind[queue[length - 1]])));
+        claim_readers()
+     :: else -> claim_writer()
+     fi;
+#ifdef ONE_KIND_ONLY
+     break
+#else
+     to_readers = !to_readers
+#endif
+  :: else -> break
+  od;
+  atomic {
+    lives;
+    if
+    :: hand_over -> owner = next; readers = more; waiting = somebody_waits
+    :: else ->
+#ifndef STORE_BEFORE_CLAIM
+       owner = NOBODY; readers = 0; waiting = somebody_waits
+#else
+       skip
+#endif
+    fi;
+    next = 0; hand_over = false; won = false; more = 0; to_readers = false
+  }
 }
 
 /* Under the queue's lock: a waiter has left without having got the lock. */
@@ -273,7 +326,7 @@ inline after_leaving() {
 #else
   :: length > 0 ->
      if
-     :: kind[queue[0]] == READER && kind[queue[length - 1]] == READER ->
+     :: reads(kind[queue[0]]) && reads(kind[queue[length - 1]]) ->
         if
 #ifdef LET_IN_ALWAYS
         :: true ->
@@ -281,19 +334,35 @@ inline after_leaving() {
         :: atomic { readers == 0 -> lives }
         :: atomic { readers != 0 -> lives };
 #endif
-           grant_readers();
+           hand_over = true;
+           claim_readers();
 #ifdef LET_IN_BY_STORE
            atomic { more = more + readers };
            atomic { readers = more };
 #else
            atomic { lives; readers = readers + more }; /* fetch_add */
 #endif
-           atomic { lives; waiting = false; more = 0; next = 0; won = false }
+           atomic { lives; waiting = false; more = 0; next = 0; won = false; hand_over = false }
         fi
      :: else
      fi
 #endif
 #endif
+  fi
+}
+
+/* A fast path. */
+inline try_take() {
+  lives;
+  assert(!one_who_lost_waits);
+  take();
+  taken = true
+}
+inline has_tried() {
+  assert(taken || my_kind != LOST_READER || owner != NOBODY);
+  if
+  :: my_kind == LOST_WRITER -> retrying--
+  :: else
   fi
 }
 
@@ -304,7 +373,7 @@ inline lock_slow() {
   :: lock_queue();
      atomic { /* take_or_announce() */
        lives;
-       taken = admits(is_reader);
+       taken = admits_under_lock;
        if
        :: taken -> take()
        :: else ->
@@ -314,10 +383,7 @@ inline lock_slow() {
           skip
 #endif
        fi;
-       if
-       :: my_kind == LOST -> retrying--
-       :: else
-       fi
+       has_tried()
      };
      if
      :: taken -> unlock_queue(); break
@@ -330,7 +396,7 @@ inline lock_slow() {
         make_ready();
         break
      :: true ->
-        atomic { insert(my_kind) };
+        atomic { insert() };
         unlock_queue();
         if /* park() */
         :: atomic { state[me] == OPEN -> state[me] = PARKED };
@@ -365,7 +431,13 @@ inline lock_slow() {
 #endif
            if
            :: state[me] == GRANTED -> taken = true; break
-           :: else -> my_kind = LOST
+           :: else -> my_kind = (is_reader -> LOST_READER : LOST_WRITER)
+           fi;
+           if
+           :: atomic { admits_soon -> try_take(); has_tried() };
+              settle_giver();
+              break
+           :: true
            fi
         fi
      fi
@@ -374,8 +446,8 @@ inline lock_slow() {
 
 inline lock_mutex() {
   if
-  :: atomic { admits(is_reader) -> lives; take(); taken = true }; settle_giver()
-  :: atomic { !admits(is_reader) -> lives }; lock_slow()
+  :: atomic { admits -> try_take() }; settle_giver()
+  :: atomic { !admits -> lives }; lock_slow()
   fi
 }
 
@@ -384,17 +456,7 @@ inline unlock_mutex() {
   :: atomic { owner == me && !waiting -> lives; owner = NOBODY } /* the last touch */
   :: atomic { owner == me && waiting -> lives };
      lock_queue();
-     readers_go();
-     if
-     :: more == 0 ->
-        a_writer_goes();
-        if
-        :: next == NOBODY -> nobody_goes()
-        :: else
-        fi
-     :: else
-     fi;
-     forget();
+     pass_on(true);
 #ifdef READY_UNDER_LOCK
      make_ready();
 #endif
@@ -420,18 +482,7 @@ inline unlock_shared() {
 #endif
      };
      if
-     :: last ->
-        a_writer_goes();
-        if
-        :: next == NOBODY ->
-           readers_go();
-           if
-           :: more == 0 -> nobody_goes()
-           :: else
-           fi
-        :: else
-        fi;
-        forget()
+     :: last -> pass_on(false)
      :: else
      fi;
 #ifdef READY_UNDER_LOCK
@@ -450,7 +501,7 @@ inline unlock_shared() {
 proctype task(byte me; bool is_reader; byte rounds; bool hasty) {
   byte i, next, wake, more, round;
   mtype my_kind;
-  bool timed, taken, claimed_open, hand_over, won, last, destroys;
+  bool timed, taken, claimed_open, hand_over, to_readers, won, last, destroys;
   do
   :: round < rounds ->
      if
@@ -499,13 +550,14 @@ proctype task(byte me; bool is_reader; byte rounds; bool hasty) {
 }
 
 init {
-  atomic {
+  atomic { /* tried in this order: the first worlds are small, and show most mutants soon */
     if
-    :: refs = 3; run task(0, false, 2, true); run task(1, false, 2, true); run task(2, true, 1, true)
+    :: refs = 3; run task(0, false, 1, false); run task(1, false, 2, true); run task(2, true, 1, false)
     :: refs = 3; run task(0, false, 2, true); run task(1, true, 2, true); run task(2, true, 1, true)
-    :: refs = 4; run task(0, false, 1, false); run task(1, false, 1, true);
-       run task(2, true, 1, false); run task(3, true, 1, false)
     :: refs = 4; run task(0, false, 1, true); run task(1, true, 1, false);
+       run task(2, true, 1, false); run task(3, true, 1, false)
+    :: refs = 3; run task(0, false, 2, true); run task(1, false, 2, true); run task(2, true, 1, true)
+    :: refs = 4; run task(0, false, 1, false); run task(1, false, 1, true);
        run task(2, true, 1, false); run task(3, true, 1, false)
     fi;
     tasks = refs

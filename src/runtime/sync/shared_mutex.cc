@@ -12,18 +12,28 @@
 // the first writer is found by passing over readers who will be let in right after it.
 //
 // Who is next. After a writer: all readers that wait, at once; else a writer. After the last
-// reader: a writer, else all readers. A writer that was woken competes with newcomers (the lock is
-// not held while a wake-up is under way: no convoys); if it loses, it goes to the head and is
-// handed the lock. Hence the bounds. A reader waits for one writer phase, or for the readers before
-// a waiting writer and then that phase. A writer waits for those before it and once for a newcomer;
-// between two writer phases there is at most one reader phase, which nobody can join while a writer
-// waits.
+// reader: a writer, else all readers. They are woken to try, and the lock is free meanwhile. Were
+// it handed over, it would be held by some who are only ready: those who run would find it held,
+// park at each lock, and be handed it just as late (a convoy). Who was woken competes with
+// newcomers; if it loses, it goes to the head of its kind, and while one who has lost waits the
+// lock is handed over, to the same ones. Readers that were woken join the readers inside even if
+// somebody waits, for those who have waited together are to read together.
+//
+// Hence the bounds, in phases: of a writer, or of readers together. Newcomers pass those who wait
+// only into a free lock, from a wake-up until the woken one tries; it loses once at most. A reader
+// is woken at the end of the first writer phase that it sees, can lose only to a writer, and is in
+// after that. A writer is woken after those before it; if it loses, it is in after the phase that
+// it lost to, one of readers, and other writers that have lost. A phase of readers is joined, while
+// somebody waits, only by those who were woken before.
 //
 // The race that matters: a writer gives up (timeout, stop) for whom readers were held back. It
 // leaves under the queue's lock, and if no writer is left there while others read, it lets the
 // waiting readers in. Were the lock free with waiters, somebody has been woken to try and will pass
-// it on. Rejected: two queues (two locks to take at each hand-over); strict order of arrival (a
-// convoy of writers, and readers between two writers one by one).
+// it on.
+//
+// Rejected: two queues (two locks to take at each hand-over); strict order of arrival (a convoy of
+// writers, and readers between two writers one by one); newcomers that join readers though somebody
+// waits, so many of them and no more (no faster, and a count in the word).
 //
 // Orders: a lock is acquire, an unlock release. The last reader's unlock stores with the readers
 // before it in mind: it has read their unlocks by an acquire load. Model:
@@ -49,17 +59,25 @@ constexpr std::uintptr_t kLastReader = kShared + kOneReader;
 
 using State = std::atomic<std::uintptr_t>;
 
-// WaitNode::amount
-enum Kind : std::int64_t { kReader, kWriter, kLostWriter };
+// WaitNode::amount. One that was woken has lost, unless it gets the lock then.
+enum Kind : std::int64_t { kReader, kWriter, kLostReader, kLostWriter };
+
+bool is_reader(std::int64_t kind) noexcept { return kind == kReader || kind == kLostReader; }
+bool has_lost(std::int64_t kind) noexcept { return kind == kLostReader || kind == kLostWriter; }
 
 // --- the word ---
 
 bool is_free(std::uintptr_t seen) noexcept { return (seen & ~kWaiting) == 0; }
 bool admits(std::uintptr_t seen, Kind kind) noexcept {
-  return is_free(seen) || (kind == kReader && (seen & (kShared | kWaiting)) == kShared);
+  return is_free(seen) || (is_reader(kind) && (seen & (kShared | kWaiting)) == kShared);
+}
+// A reader that was woken may join those inside whoever waits. Under the queue's lock, so that who
+// passes the lock on can rely on being alone.
+bool admits_under_lock(std::uintptr_t seen, Kind kind) noexcept {
+  return admits(seen, kind) || (kind == kLostReader && (seen & kShared) != 0);
 }
 std::uintptr_t taken(std::uintptr_t seen, Kind kind, std::uintptr_t token) noexcept {
-  return kind == kReader ? (seen | kShared) + kOneReader : seen | token;
+  return is_reader(kind) ? (seen | kShared) + kOneReader : seen | token;
 }
 
 bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
@@ -75,17 +93,17 @@ bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
   return false;
 }
 
-// While nobody waits: to go past those who wait is left to newcomers.
 bool take_soon(State& state, WaitQueue& queue, Kind kind) noexcept {
   const std::uintptr_t token = current_token();
   const bool taken_now = internal::take_soon([&] {
     std::uintptr_t seen = state.load(std::memory_order_relaxed);
-    if ((seen & kWaiting) != 0 || seen == token) return Try::kMustWait;
+    if (!admits(seen, kind)) {
+      // Readers are inside, and somebody waits: who may join is seen to under the queue's lock.
+      return is_reader(kind) && (seen & kShared) != 0 ? Try::kMustWait : Try::kHeld;
+    }
     // Acquire pairs with the release of both unlocks.
-    const bool can =
-        admits(seen, kind) &&
-        state.compare_exchange_strong(seen, taken(seen, kind, token), std::memory_order_acquire,
-                                      std::memory_order_relaxed);
+    const bool can = state.compare_exchange_strong(
+        seen, taken(seen, kind, token), std::memory_order_acquire, std::memory_order_relaxed);
     return can ? Try::kTaken : Try::kHeld;
   });
   if (taken_now) settle_giver(queue);
@@ -96,7 +114,7 @@ bool take_soon(State& state, WaitQueue& queue, Kind kind) noexcept {
 bool take_or_announce(State& state, Kind kind, std::uintptr_t token) noexcept {
   std::uintptr_t seen = state.load(std::memory_order_relaxed);
   for (;;) {
-    const bool can = admits(seen, kind);
+    const bool can = admits_under_lock(seen, kind);
     if (!can && (seen & kWaiting) != 0) return false;
     if (state.compare_exchange_weak(seen, can ? taken(seen, kind, token) : seen | kWaiting,
                                     std::memory_order_acquire, std::memory_order_relaxed)) {
@@ -107,19 +125,25 @@ bool take_or_announce(State& state, Kind kind, std::uintptr_t token) noexcept {
 
 // --- the queue, under its lock ---
 
-// The first node from the head on that is not of that kind; null if all are.
-WaitNode* first_not(const QueueLock& lock, Kind kind) noexcept {
+// The first node from the head on that is not passed over; null if all are.
+WaitNode* first_past(const QueueLock& lock, auto passes_over) noexcept {
   WaitNode* const head = lock.head();
   WaitNode* node = head;
-  while (node != nullptr && node->amount == kind) {
+  while (node != nullptr && passes_over(node->amount)) {
     node = node->next;
     if (node == head) return nullptr;
   }
   return node;
 }
+WaitNode* first_past_lost_writers(const QueueLock& lock) noexcept {
+  return first_past(lock, [](std::int64_t kind) { return kind == kLostWriter; });
+}
+WaitNode* first_writer(const QueueLock& lock) noexcept { return first_past(lock, is_reader); }
 
 void insert(QueueLock& lock, WaitNode& node) noexcept {
-  WaitNode* const later = node.amount == kReader ? first_not(lock, kLostWriter) : nullptr;
+  WaitNode* const later = is_reader(node.amount) ? first_past_lost_writers(lock) : nullptr;
+  // So that one look at the head tells whether anybody has lost.
+  if (later != nullptr && later->amount == kLostReader) node.amount = kLostReader;
   if (node.amount == kLostWriter || (later != nullptr && later == lock.head())) {
     lock.push_front(node);
   } else if (later != nullptr) {
@@ -129,35 +153,39 @@ void insert(QueueLock& lock, WaitNode& node) noexcept {
   }
 }
 
-// Claims all readers. Returns what they add to the word.
-std::uintptr_t grant_readers(QueueLock& lock, Wakeups& wakeups) noexcept {
+// Claims all readers. Returns what they add to the word if they are granted the lock.
+std::uintptr_t claim_readers(QueueLock& lock, Wakeups& wakeups, Outcome code) noexcept {
   std::uintptr_t readers = 0;
   for (;;) {
-    WaitNode* const node = first_not(lock, kLostWriter);
-    if (node == nullptr || node->amount != kReader) break;
+    WaitNode* const node = first_past_lost_writers(lock);
+    if (node == nullptr || !is_reader(node->amount)) break;
     lock.remove(*node);
-    if (wakeups.claim(*node, kGranted)) readers += kOneReader;
+    if (wakeups.claim(*node, code)) readers += kOneReader;
   }
   return readers;
 }
 
+// Claims a writer. Returns its token, or 0 if none waits.
+std::uintptr_t claim_writer(QueueLock& lock, Wakeups& wakeups, Outcome code) noexcept {
+  while (WaitNode* const node = first_writer(lock)) {
+    const std::uintptr_t token = node->token;
+    lock.remove(*node);
+    if (wakeups.claim(*node, code)) return token;
+  }
+  return 0;
+}
+
 // The caller is the only owner, and nobody can join it.
 void pass_on(State& state, QueueLock& lock, Wakeups& wakeups, bool readers_first) noexcept {
-  const auto waiting = [&] { return lock.empty() ? 0 : kWaiting; };
-  std::uintptr_t readers = readers_first ? grant_readers(lock, wakeups) : 0;
-  if (readers == 0) {
-    while (WaitNode* const node = first_not(lock, kReader)) {
-      const bool hand_over = node->amount == kLostWriter;
-      const std::uintptr_t next = hand_over ? node->token : 0;
-      lock.remove(*node);
-      if (!wakeups.claim(*node, hand_over ? kGranted : kRetry)) continue;
-      // After the claim: a lock that was set free is anybody's.
-      state.store(next | waiting(), std::memory_order_release);
-      return;
-    }
-    readers = grant_readers(lock, wakeups);
+  const bool hand_over = !lock.empty() && has_lost(lock.head()->amount);
+  const Outcome code = hand_over ? kGranted : kRetry;
+  std::uintptr_t next = 0;
+  for (bool readers = readers_first; next == 0 && !lock.empty(); readers = !readers) {
+    next = readers ? claim_readers(lock, wakeups, code) : claim_writer(lock, wakeups, code);
+    if (readers && next != 0) next |= kShared;
   }
-  state.store(readers == 0 ? 0 : (readers | kShared | waiting()), std::memory_order_release);
+  // After the claims: a lock that was set free is anybody's.
+  state.store((hand_over ? next : 0) | (lock.empty() ? 0 : kWaiting), std::memory_order_release);
 }
 
 // A waiter has left without the lock.
@@ -166,11 +194,12 @@ void after_leaving(State& state, QueueLock& lock, Wakeups& wakeups) noexcept {
     state.fetch_and(~kWaiting, std::memory_order_relaxed);
     return;
   }
-  const bool writer_waits = lock.head()->amount != kReader || lock.head()->prev->amount != kReader;
+  const bool writer_waits =
+      !is_reader(lock.head()->amount) || !is_reader(lock.head()->prev->amount);
   // Acquire: those who are let in must see what the last writer did, through us.
   if (writer_waits || (state.load(std::memory_order_acquire) & kShared) == 0) return;
   // Others may leave meanwhile, but the last of them comes here and waits for the queue's lock.
-  state.fetch_add(grant_readers(lock, wakeups), std::memory_order_relaxed);
+  state.fetch_add(claim_readers(lock, wakeups, kGranted), std::memory_order_relaxed);
   state.fetch_and(~kWaiting, std::memory_order_relaxed);
 }
 
@@ -182,7 +211,7 @@ WaitStatus lock_slow(State& state, WaitQueue& queue, Kind kind, const std::stop_
   if ((state.load(std::memory_order_relaxed) & ~kWaiting) == token && deadline.is_never() &&
       (stop == nullptr || !stop->stop_possible())) {
     die("SharedMutex: %s by the fiber or thread that holds it for writing would wait for ever",
-        kind == kReader ? "lock_shared()" : "lock()");
+        is_reader(kind) ? "lock_shared()" : "lock()");
   }
   for (;;) {
     Waiter waiter(WaitReason::kSharedMutex, &state);
@@ -201,7 +230,9 @@ WaitStatus lock_slow(State& state, WaitQueue& queue, Kind kind, const std::stop_
     const Outcome outcome = wait_in(queue, node, stop, deadline,
                                     [&](QueueLock& lock) { after_leaving(state, lock, wakeups); });
     if (outcome != kRetry) return to_status(outcome);
-    kind = kLostWriter;  // if it does not get it now; readers are never woken to try
+    kind = is_reader(kind) ? kLostReader : kLostWriter;
+    // Who loses will be handed the lock, and hold it for all others while it is only ready.
+    if (take_soon(state, queue, kind)) return WaitStatus::kReady;
   }
 }
 
