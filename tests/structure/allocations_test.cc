@@ -40,10 +40,11 @@ class Allocations : public ::testing::Test {
   void SetUp() override {
     if (UMCG_TEST_SANITIZED) GTEST_SKIP() << "not counted under a sanitizer";
   }
-  // For each of n rounds, on a fiber, after some rounds that may fill caches.
+  // For each of n rounds, on a fiber, after some rounds that may fill caches. Without hand-off,
+  // which may start a thread meanwhile.
   template <class Round>
   static double per_round(int n, Round round) {
-    umcg::Runtime rt({.servers = 1});
+    umcg::Runtime rt({.servers = 1, .handoff = umcg::Handoff::kOff});
     return rt.run([&] {
       for (int i = 0; i < 1000; ++i) round();
       const long before = allocations;
