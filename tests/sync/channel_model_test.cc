@@ -95,10 +95,13 @@ class Model {
   }
   void close(std::size_t channel) {
     channels_[channel].closed = true;
+    // All of them at once: none gets what another one leaves behind.
     while (!channels_[channel].waiting.empty()) {
       const Place place = channels_[channel].waiting.front();
-      end(place, {place.which, false});
+      leave(place.fiber);
+      through[place.fiber] = {place.which, false};
     }
+    serve_semaphore();
   }
   void release(int n) {
     permits_ += n;
@@ -321,11 +324,19 @@ class Game {
   static void settle() {
     for (int k = 0; k < 8; ++k) umcg::this_fiber::yield();
   }
+  // A select that waits for both directions of a channel queues them in any order, and when the
+  // channel is closed the first in the queue ends it.
+  static bool is_right(const Hand& hand, const Got& expected) {
+    if (*hand.got == expected) return true;
+    const bool both_closed = !hand.got->passed && !expected.passed;
+    return both_closed && !hand.got->stopped && !expected.stopped &&
+           hand.wants[hand.got->which].object == hand.wants[expected.which].object;
+  }
   void compare() {
     for (std::size_t i = 0; i < kFibers; ++i) {
       ASSERT_EQ(hands_[i].got.has_value(), model_.through[i].has_value()) << "fiber " << i;
       if (!hands_[i].got) continue;
-      ASSERT_EQ(*hands_[i].got, *model_.through[i]) << "fiber " << i;
+      ASSERT_TRUE(is_right(hands_[i], *model_.through[i])) << "fiber " << i;
       hands_[i].got.reset();
       model_.through[i].reset();
       hands_[i].busy = false;
