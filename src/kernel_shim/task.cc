@@ -36,7 +36,6 @@ struct ByBackend {
 };
 
 int wait_any(Task& self, const ByBackend& how) noexcept {
-  note_cpu(self.cpu);
   // relaxed: only the owner changes the generation.
   return wait_word(self.word, generation_of(self.word.load(std::memory_order_relaxed)), how);
 }
@@ -45,7 +44,6 @@ int swap_any(Task& self, umcg_tid next, ByBackend how) noexcept {
   if (next == 0 || next == tid_of(self)) return -EINVAL;
   Task* task = find_slot(next);
   if (task == nullptr) return -ESRCH;
-  note_cpu(self.cpu);
   if (how.self != nullptr) how.partner = task;
   return swap_words(self.word, generation_of(self.word.load(std::memory_order_relaxed)), task->word,
                     generation_of(next), task->word.load(std::memory_order_acquire), how);
@@ -71,6 +69,7 @@ int wait(Task& self, std::int64_t deadline_ns) noexcept {
 }
 
 int wait_interruptible(Task& self, std::int64_t deadline_ns) noexcept {
+  note_cpu(self.cpu);
   return wait_any(self, {.deadline_ns = deadline_ns, .interruptible = true});
 }
 
@@ -79,6 +78,7 @@ int swap(Task& self, umcg_tid next, std::int64_t deadline_ns) noexcept {
 }
 
 int swap_interruptible(Task& self, umcg_tid next, std::int64_t deadline_ns) noexcept {
+  note_cpu(self.cpu);
   return swap_any(self, next, {.deadline_ns = deadline_ns, .interruptible = true, .self = &self});
 }
 

@@ -30,7 +30,7 @@ struct alignas(64) Task {
   std::atomic<std::uint32_t> next_free;
   // What the slot has as a worker or server, once it has been one (workers/member.h).
   std::atomic<Member*> member;
-  // Written by the owner; a hint for whoever swaps with it.
+  // Written by the owner, in what may be interrupted; a hint for whoever swaps with it.
   CpuNote cpu;
   BriefLook look;  // the owner's
 };
