@@ -98,8 +98,7 @@ class Model {
     // All of them at once: none gets what another one leaves behind.
     while (!channels_[channel].waiting.empty()) {
       const Place place = channels_[channel].waiting.front();
-      leave(place.fiber);
-      through[place.fiber] = {place.which, false};
+      end_one(place, {place.which, false});
     }
     serve_semaphore();
   }
@@ -142,9 +141,12 @@ class Model {
     for (Channel& c : channels_) std::erase_if(c.waiting, of_fiber);
     std::erase_if(semaphore_, of_fiber);
   }
-  void end(Place place, const Got& got) {
+  void end_one(Place place, const Got& got) {
     leave(place.fiber);
     through[place.fiber] = got;
+  }
+  void end(Place place, const Got& got) {
+    end_one(place, got);
     serve_semaphore();
   }
   void serve_semaphore() {
