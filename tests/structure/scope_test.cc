@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/death.h"
@@ -85,6 +86,28 @@ TEST_P(ScopeTest, ChildrensFunctionsAreGoneAtTheEnd) {
       scope.join();
       EXPECT_EQ(owned.use_count(), 1);
     }
+  });
+}
+
+// So is a result that nobody wants any more.
+TEST_P(ScopeTest, DroppedResultsAreGoneAtTheEnd) {
+  struct Slow {
+    std::atomic<int>* gone;
+    explicit Slow(std::atomic<int>& count) : gone(&count) {}
+    Slow(Slow&& other) noexcept : gone(std::exchange(other.gone, nullptr)) {}
+    ~Slow() {
+      if (gone == nullptr) return;
+      umcg::this_fiber::sleep_for(1ms);
+      ++*gone;
+    }
+  };
+  umcg::Runtime rt(options());
+  rt.run([] {
+    std::atomic<int> gone{0};
+    Scope scope;
+    for (int i = 0; i < 3; ++i) (void)scope.spawn([&] { return Slow(gone); });
+    scope.join();
+    EXPECT_EQ(gone, 3);
   });
 }
 

@@ -26,9 +26,10 @@ class UMCG_API FiberGroup {
   FiberGroup(const FiberGroup&) = delete;
   FiberGroup& operator=(const FiberGroup&) = delete;
 
-  // On the child, before its function and after all of it.
+  // On the child: before its function; after all of it; and, last, when nothing of it is left.
   void begin_child() noexcept;
-  void finish_child(FutureState* result) noexcept;
+  void publish_result(FutureState& result) noexcept;
+  void finish_child() noexcept;
 
   // Whose tokens the children have. Without a state: each child has its own.
   virtual std::stop_source children_stop() const { return std::stop_source(std::nostopstate); }
@@ -95,7 +96,12 @@ class ChildTask {
     End(FiberGroup& g, StateRef<FutureValue<R>> s) noexcept : group(&g), state(std::move(s)) {}
     End(End&&) noexcept = default;
     ~End() {
-      if (begun) group->finish_child(state.get());
+      if (!begun) return;
+      if (state) {
+        group->publish_result(*state.get());
+        StateRef<FutureValue<R>>().swap(state);  // maybe the last one: then the result goes too
+      }
+      group->finish_child();
     }
   };
 

@@ -15,12 +15,14 @@ void FiberGroup::add_and_start(BuiltFiber child) {
 
 void FiberGroup::begin_child() noexcept { current_fiber()->group = this; }
 
-void FiberGroup::finish_child(FutureState* result) noexcept {
+void FiberGroup::publish_result(FutureState& result) noexcept {
   destroy_locals(current_fiber()->locals);
-  if (result != nullptr) {
-    note_result(*result);
-    result->publish();
-  }
+  note_result(result);
+  result.publish();
+}
+
+void FiberGroup::finish_child() noexcept {
+  destroy_locals(current_fiber()->locals);  // a result's destructor may have made some
   child_ended();
   current_fiber()->group = nullptr;
   children_.done();  // the last touch
