@@ -7,8 +7,8 @@
 //     timed_wait      semaphore ping-pong in which each wait has a deadline, an hour away
 //     sleep_1ms       how late a sleep of 1 ms ends, nobody else is ready
 // clang-format off: these before Boost.Fiber, which makes a macro of cpu_relax.
-#include "runtime/sync/waiter.h"
 #include "runtime/time/timer_heap.h"
+#include "runtime/waiting/waiter.h"
 // clang-format on
 
 #include <algorithm>

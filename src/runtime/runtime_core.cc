@@ -21,9 +21,9 @@
 #include "runtime/debug/runtime_list.h"
 #include "runtime/debug/thread_view.h"
 #include "runtime/fiber/stop_state.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
-#include "runtime/scheduler/server_word.h"
 #include "runtime/stack/overflow.h"
 
 namespace umcg::inline v0::internal {

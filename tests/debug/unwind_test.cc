@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/debug/unwinder.h"
 #include "runtime/scheduler/scheduler.h"
+#include "runtime/unwind/unwinder.h"
 #include "support/sanitizers.h"
 #include "umcg/runtime.h"
 #include "umcg/semaphore.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * park_unpark.pml - who ends a wait, and when what was waited on may be destroyed: the protocol of
- * src/runtime/sync/waiter.h, with the lock of wait_queue.h and the flag of event_word.h.
+ * src/runtime/waiting/waiter.h, with the lock of wait_queue.h and the flag of event_word.h.
  *
  * One waiter, a fiber or a thread, waits once for an event; when the wait has returned it destroys
  * the waiter and the timer, and, if the event was set, the event. At the same time the event is set, a

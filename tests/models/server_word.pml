@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * server_word.pml - the protocol of src/runtime/scheduler/server_word.h, all interleavings.
+ * server_word.pml - the protocol of src/runtime/handoff/server_word.h, all interleavings.
  *
  * One server and three workers. Worker 0 holds the server at first, the others are idle in the pool.
  * A holder, kRounds times over all workers, calls into the runtime (enter, touch, leave), gives the

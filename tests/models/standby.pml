@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * standby.pml - the standby of src/runtime/scheduler/standby.h: when it sleeps, and how it asks the
+ * standby.pml - the standby of src/runtime/handoff/standby.h: when it sleeps, and how it asks the
  * spare for a claim. All interleavings.
  *
  * Two servers. Of server 0 the holder queues kPushes fibers (push_ready, notify_work) and then blocks

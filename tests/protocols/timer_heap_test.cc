@@ -13,7 +13,7 @@
 #include <random>
 #include <vector>
 
-#include "runtime/sync/waiter.h"
+#include "runtime/waiting/waiter.h"
 #include "support/sanitizers.h"
 
 namespace {

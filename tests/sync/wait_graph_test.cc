@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deadlocks are reported, with names, and nothing else is. All waits here can be stopped, so that
 // the tests end.
-#include "runtime/sync/wait_graph.h"
+#include "runtime/waiting/wait_graph.h"
 
 #include <gtest/gtest.h>
 

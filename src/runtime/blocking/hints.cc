@@ -7,10 +7,10 @@
 
 #include "runtime/context/thread_state.h"
 #include "runtime/fiber/fiber_core.h"
+#include "runtime/handoff/handoff.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/handoff.h"
 #include "runtime/scheduler/scheduler.h"
-#include "runtime/scheduler/server_word.h"
 
 namespace umcg::inline v0::internal {
 

@@ -10,7 +10,7 @@
 #include "runtime/base/report.h"
 #include "runtime/fiber/fiber_locals.h"
 #include "runtime/scheduler/worker.h"
-#include "runtime/sync/thread_record.h"
+#include "runtime/waiting/thread_record.h"
 
 namespace umcg::inline v0::internal {
 namespace {

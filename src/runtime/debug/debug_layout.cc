@@ -4,9 +4,9 @@
 #include <cstddef>
 
 #include "runtime/debug/runtime_list.h"
-#include "runtime/debug/saved_frame.h"
 #include "runtime/runtime_core.h"
-#include "runtime/sync/wait_reason.h"
+#include "runtime/unwind/saved_frame.h"
+#include "runtime/waiting/wait_reason.h"
 
 // Of types that are no plain structs the standard leaves offsetof to compilers; gcc and clang know
 // it.

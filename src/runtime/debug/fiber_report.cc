@@ -14,11 +14,11 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/peek.h"
 #include "runtime/debug/kernel_call.h"
-#include "runtime/debug/saved_frame.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/server_word.h"
-#include "runtime/sync/thread_record.h"
-#include "runtime/sync/wait_owner.h"
+#include "runtime/unwind/saved_frame.h"
+#include "runtime/waiting/thread_record.h"
+#include "runtime/waiting/wait_owner.h"
 
 namespace umcg::inline v0::internal {
 namespace {

@@ -14,11 +14,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/debug/symbols.h"
 #include "runtime/debug/thread_view.h"
-#include "runtime/debug/unwinder.h"
 #include "runtime/fiber/fiber_core.h"
-#include "runtime/sync/wait_reason.h"
+#include "runtime/unwind/symbols.h"
+#include "runtime/unwind/unwinder.h"
+#include "runtime/waiting/wait_reason.h"
 
 namespace umcg::inline v0::internal {
 

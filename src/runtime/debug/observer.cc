@@ -10,8 +10,8 @@
 #include "runtime/base/peek.h"
 #include "runtime/debug/fiber_report.h"
 #include "runtime/debug/thread_view.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/server_word.h"
 
 namespace umcg::inline v0::internal {
 namespace {

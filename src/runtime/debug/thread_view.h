@@ -17,7 +17,7 @@
 
 #include <cstdint>
 
-#include "runtime/debug/unwinder.h"
+#include "runtime/unwind/unwinder.h"
 
 namespace umcg::inline v0::internal {
 

@@ -7,8 +7,8 @@
 
 #include "runtime/base/report.h"
 #include "runtime/fiber/stop_state.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/server_word.h"
 #include "runtime/sync/event_word.h"
 
 namespace umcg::inline v0::internal {

@@ -7,9 +7,9 @@
 #include "runtime/context/thread_state.h"
 #include "runtime/fiber/completion.h"
 #include "runtime/fiber/stop_state.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/scheduler.h"
-#include "runtime/scheduler/server_word.h"
 #include "runtime/sync/event_word.h"
 #include "umcg/fiber.h"
 

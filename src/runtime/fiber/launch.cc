@@ -10,12 +10,12 @@
 #include "runtime/fiber/completion.h"
 #include "runtime/fiber/fiber_locals.h"
 #include "runtime/fiber/stop_state.h"
+#include "runtime/handoff/bound.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
-#include "runtime/scheduler/server_word.h"
 #include "umcg/runtime.h"
 
 namespace umcg::inline v0::internal {

@@ -8,7 +8,7 @@
 #include "runtime/fiber/fiber_core.h"
 #include "runtime/fiber/stop_state.h"
 #include "runtime/scheduler/scheduler.h"
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0::this_fiber {
 

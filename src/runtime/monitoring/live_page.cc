@@ -16,8 +16,8 @@
 #include "kernel_shim/oracle/describe_block.h"
 #include "runtime/base/sanitizers.h"
 #include "runtime/base/text.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/server_word.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010

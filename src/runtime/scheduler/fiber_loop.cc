@@ -23,12 +23,12 @@
 #include "runtime/context/fp_env.h"
 #include "runtime/fiber/completion.h"
 #include "runtime/fiber/fiber_locals.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/fiber_loop.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
-#include "runtime/scheduler/server_word.h"
 
 namespace umcg::inline v0::internal {
 namespace {

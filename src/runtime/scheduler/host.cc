@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "runtime/base/report.h"
+#include "runtime/handoff/bound.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
-#include "runtime/scheduler/server_word.h"
 
 namespace umcg::inline v0::internal {
 namespace {

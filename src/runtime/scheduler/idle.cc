@@ -19,12 +19,12 @@
 
 #include "runtime/base/brief_lock.h"
 #include "runtime/base/clock.h"
+#include "runtime/handoff/hogs.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/hogs.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
-#include "runtime/scheduler/server_word.h"
 
 namespace umcg::inline v0::internal {
 namespace {

@@ -19,8 +19,8 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/slice.h"
 #include "runtime/context/thread_state.h"
+#include "runtime/handoff/hogs.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/hogs.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
 

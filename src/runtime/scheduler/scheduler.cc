@@ -5,13 +5,13 @@
 
 #include "runtime/base/report.h"
 #include "runtime/fiber/completion.h"
+#include "runtime/handoff/bound.h"
+#include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
-#include "runtime/scheduler/bound.h"
 #include "runtime/scheduler/fiber_loop.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
-#include "runtime/scheduler/server_word.h"
-#include "runtime/sync/waiter.h"
+#include "runtime/waiting/waiter.h"
 
 namespace umcg::inline v0::internal {
 namespace {

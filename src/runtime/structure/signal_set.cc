@@ -28,7 +28,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 #include "umcg/blocking.h"
 
 namespace umcg::inline v0 {

@@ -12,7 +12,7 @@
 
 #include "runtime/fiber/fiber_core.h"
 #include "runtime/runtime_core.h"
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0 {
 

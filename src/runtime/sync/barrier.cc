@@ -8,7 +8,7 @@
 #include "umcg/barrier.h"
 
 #include "runtime/base/report.h"
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0::internal {
 namespace {

@@ -4,7 +4,7 @@
 // (condition_variable.h).
 #include "umcg/condition_variable.h"
 
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0 {
 

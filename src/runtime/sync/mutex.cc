@@ -19,7 +19,7 @@
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/sync/take_soon.h"
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0 {
 

@@ -17,7 +17,7 @@
 #ifndef UMCG_RUNTIME_SYNC_SELECT_OPS_H_
 #define UMCG_RUNTIME_SYNC_SELECT_OPS_H_
 
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 #include "umcg/internal/select_case.h"
 
 namespace umcg::inline v0::internal {

@@ -14,7 +14,7 @@
 
 #include "runtime/base/report.h"
 #include "runtime/sync/select_ops.h"
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0 {
 

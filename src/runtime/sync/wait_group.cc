@@ -6,7 +6,7 @@
 #include "umcg/wait_group.h"
 
 #include "runtime/base/report.h"
-#include "runtime/sync/wait_queue.h"
+#include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0 {
 

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <utility>
 
-#include "runtime/sync/waiter.h"
+#include "runtime/waiting/waiter.h"
 
 namespace umcg::inline v0::internal {
 

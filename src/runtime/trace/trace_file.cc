@@ -12,7 +12,7 @@
 #include "kernel_shim/oracle/describe_block.h"
 #include "runtime/base/text.h"
 #include "runtime/context/thread_state.h"
-#include "runtime/sync/wait_reason.h"
+#include "runtime/waiting/wait_reason.h"
 
 namespace umcg::inline v0::internal {
 namespace {

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/handoff/hogs.h"
+
+#include <algorithm>
+
+#include "kernel_shim/process_barrier.h"
+#include "runtime/base/clock.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/handoff/handoff.h"
+#include "runtime/handoff/server_word.h"
+#include "runtime/handoff/worker_thread.h"
+#include "runtime/runtime_core.h"
+#include "runtime/scheduler/scheduler.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+void count_off(Server& s) noexcept {
+  s.hogs.fetch_sub(1, std::memory_order_seq_cst);
+  // Its holder may sleep although new fibers are queued.
+  if (s.rt->has_queued_work()) wake_server(s);
+}
+
+}  // namespace
+
+Hogs::Hogs(RuntimeCore& rt)
+    : rt_(rt),
+      possible_(rt.options().handoff != Handoff::kOff && shim::prepare_process_barrier()),
+      turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
+
+void Hogs::note_turn(Server& s, std::int64_t now) noexcept {
+  if (!possible_) return;
+  Turn& turn = turns_[s.index];
+  const std::uint64_t word = s.word->load(std::memory_order_acquire);
+  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
+  if (turn.word != word || turn.tick != tick) turn = {word, tick, now};
+  if (now - turn.since >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
+}
+
+bool Hogs::serve(Server& s, std::int64_t now) noexcept {
+  if (!possible_) return false;
+  const std::int64_t length = now - turns_[s.index].since;
+  const bool urgent_wait = !s.ready.looks_empty() || rt_.inject_queue().urgent_size() != 0;
+  // Anybody idle takes what waits here, but one beside a hog takes no new fibers.
+  if (urgent_wait ? rt_.idle().any() : has_sleeper_below(rt_, 1)) return false;
+  const bool urgent = urgent_wait && length >= kUrgent && s.hogs.load() < kMost;
+  const bool overdue = length >= kPatience && s.hogs.load() == 0;
+  if (urgent || overdue) detach(s, overdue ? now : now + kPatience);
+  return true;
+}
+
+void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
+  Worker* const next = rt_.workers().take_or_create(s);
+  if (next == nullptr) return;
+  if (!take_from_running(*next, s, turns_[s.index].word)) {
+    rt_.workers().put_back(*next);
+    return;
+  }
+  s.next_fresh_at = next_fresh_at;
+  give_short_slices(*next);
+  WorkerPool::assign(*next, s);
+}
+
+void Hogs::review() noexcept {
+  const auto has_hog = [](const Server& s) { return s.hogs.load(std::memory_order_relaxed) != 0; };
+  if (std::none_of(rt_.servers().begin(), rt_.servers().end(), has_hog)) return;
+  WorkerPool& pool = rt_.workers();
+  const std::int64_t now = now_ns();
+  for (std::uint32_t i = 0; i < pool.count(); ++i) {
+    Worker& w = pool.at(i);
+    if (w.hog_of.load(std::memory_order_acquire) == nullptr) continue;
+    const std::int64_t clock = clock_ns(w.cpu_clock);
+    if (w.hog_clock != clock) {
+      w.hog_clock = clock;
+      w.hog_still_since = now;
+    }
+    if (is_blocked(w, now - w.hog_still_since)) end_hog(w);
+  }
+}
+
+void detach_self(Worker& w) noexcept {
+  Server& s = *w.server;
+  const std::int64_t now = now_ns();
+  // Before it is somebody else's.
+  s.next_fresh_at = now + Hogs::kPatience;
+  if (!give_server_away(w, HandoffCause::kHog)) return;
+  (void)begin_hog(w, s);  // false: the monitor was about to, and takes its mark back itself
+  count_anywhere(w.rt->shared_counters().handoffs_hog);
+}
+
+bool begin_hog(Worker& w, Server& s) noexcept {
+  s.hogs.fetch_add(1, std::memory_order_seq_cst);
+  Server* none = nullptr;
+  if (w.hog_of.compare_exchange_strong(none, &s, std::memory_order_acq_rel)) return true;
+  count_off(s);
+  return false;
+}
+
+void end_hog(Worker& w) noexcept {
+  Server* const s = w.hog_of.exchange(nullptr, std::memory_order_acq_rel);
+  if (s == nullptr) return;
+  if (current_worker() == &w) {
+    w.tired = true;
+    if (w.current.get() != nullptr) w.current.get()->patient = true;
+  }
+  count_off(*s);
+}
+
+bool has_sleeper_below(RuntimeCore& rt, std::uint32_t hogs) noexcept {
+  const IdleSet& idle = rt.idle();
+  return idle.any() && std::any_of(rt.servers().begin(), rt.servers().end(), [&](const Server& s) {
+           return idle.is_idle(s.index) && s.hogs.load(std::memory_order_seq_cst) < hogs;
+         });
+}
+
+}  // namespace umcg::inline v0::internal

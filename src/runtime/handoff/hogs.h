@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// hogs.h - Hogs: what becomes of the fibers behind one that computes for long. The monitor's.
+//
+// A fiber that neither ends, parks nor yields keeps its server, and nothing can interrupt it. Those
+// behind it must not pay for that: not a timer that is due, not a fiber that was woken. So the
+// monitor takes the server away from a hog, whose worker runs on as an overtaken one, "detached",
+// and gives it to an idle worker. The kernel shares the CPU between the two.
+//
+//   when        a woken fiber waits behind a fiber that has run for kUrgent; or a new one behind a
+//               fiber that has run for kPatience
+//   how         take_from_running() in handoff.h: a claim that needs no look at clocks
+//   then        the server is "beside a hog" (Server::hogs != 0): its holder runs woken fibers at
+//               once, but one that may be a hog too only each kPatience: a new one, or one that
+//               yielded after a long turn (FiberCore::patient). That one is detached from the
+//               start. Else it sleeps.
+//   the end     the hog calls the runtime and finds its server gone; or it blocks, as the monitor
+//               finds out: then it burns no CPU and counts no more
+//
+// So ten thousand tasks of 20 ms do not become ten thousand threads: at most kMost are detached
+// from one server. While there are so many, no new fiber is begun there, so that whatever is woken
+// still finds a holder at rest.
+//
+// Who writes Server::hogs: the monitor adds one before it claims, and marks the worker (Worker::
+// hog_of) with the server, by CAS; a worker that detaches itself does so when it has. Whoever finds
+// another's mark there does not count. Whoever takes the mark back by exchange takes the one off:
+// the monitor when the claim fails or the hog blocks, the worker when it notices. So none is
+// counted twice, and none for ever.
+//
+// Rejected: a signal that switches the hog off its stack (it may hold a lock of malloc's, and
+// changes thread in the middle of anything: thread identity, docs/thread-identity.md); letting each
+// server have one hog only and woken fibers wait behind the second (20 ms instead of 1).
+#ifndef UMCG_RUNTIME_HANDOFF_HOGS_H_
+#define UMCG_RUNTIME_HANDOFF_HOGS_H_
+
+#include <cstdint>
+#include <memory>
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+struct Server;
+struct Worker;
+
+class Hogs {
+ public:
+  static constexpr std::int64_t kUrgent = 400'000;
+  static constexpr std::int64_t kPatience = 10'000'000;
+  static constexpr std::uint32_t kMost = 2;
+  // How often the monitor must look while a fiber runs for long with others behind it.
+  static constexpr std::int64_t kPeriod = 200'000;
+
+  explicit Hogs(RuntimeCore& rt);
+
+  // At each look at a server.
+  void note_turn(Server& server, std::int64_t now) noexcept;
+  // For a server with queued fibers whose worker runs, or was preempted. True: look again after
+  // kPeriod.
+  bool serve(Server& server, std::int64_t now) noexcept;
+  // Finds the hogs that have blocked.
+  void review() noexcept;
+
+ private:
+  // Since when the server runs the same fiber.
+  struct Turn {
+    std::uint64_t word = 0;
+    std::uint32_t tick = 0;
+    std::int64_t since = 0;
+  };
+  void detach(Server& server, std::int64_t next_fresh_at) noexcept;
+
+  RuntimeCore& rt_;
+  const bool possible_;
+  std::unique_ptr<Turn[]> turns_;
+};
+
+// Whether a server sleeps that has fewer hogs than that: 1, it begins new fibers as ever; kMost,
+// one now and then.
+bool has_sleeper_below(RuntimeCore& rt, std::uint32_t hogs) noexcept;
+
+// By leave(), for a fiber begun beside a hog: runs it detached from the start, so that the server's
+// holder stays at rest for whatever is woken. Stays as it is if there is no idle worker.
+void detach_self(Worker& worker) noexcept;
+
+// Counts the worker among the server's hogs. False if it is marked already.
+bool begin_hog(Worker& worker, Server& server) noexcept;
+// Whoever finds that a worker hogs no more: itself, when it has noticed that its server is gone.
+void end_hog(Worker& worker) noexcept;
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_HANDOFF_HOGS_H_

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// monitor.h - Monitor: one ordinary thread per runtime that catches what servers cannot see
+// themselves.
+//
+// While fibers are queued it looks each kPeriod; sooner after it has found a blocked worker itself
+// (kShortPeriod), since that is the standbys' business and they cannot do it now, and while a fiber
+// runs for long with others behind it (Hogs::kPeriod). When nothing has been queued for kLinger it
+// sleeps, until somebody queues a fiber or arms a timer (IdleSet::monitor_sleeps), or a timer is
+// overdue that no sleeping server keeps.
+//
+// What it does: fires timers that are overdue because their server runs one fiber for long; has a
+// spare claim a server with queued work whose holder offers it (blocking.h) or is seen to block
+// from one look to the next; sees to what waits behind a hog (hogs.h); makes workers where a
+// standby, which may not, wants one, and where all that are allowed are blocked (worker_bound.h);
+// gives back memory of stacks that are not needed any more. It holds no server and takes no lock
+// that a worker could hold for long.
+#ifndef UMCG_RUNTIME_HANDOFF_MONITOR_H_
+#define UMCG_RUNTIME_HANDOFF_MONITOR_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "runtime/debug/observer.h"
+#include "runtime/handoff/hogs.h"
+#include "runtime/handoff/worker_bound.h"
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+struct Server;
+namespace shim {
+struct Task;
+}
+
+class Monitor {
+ public:
+  static constexpr std::int64_t kShortPeriod = 100'000;
+  static constexpr std::int64_t kBetweenLooks = 50'000;
+  static constexpr std::int64_t kPeriod = 1'000'000;
+  static constexpr std::int64_t kLinger = 100'000'000;
+  static constexpr std::int64_t kPublishPeriod = 100'000'000;
+
+  explicit Monitor(RuntimeCore& rt);
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+
+  // Throws std::system_error if there is no thread to be had.
+  void start();
+  void stop_and_join() noexcept;
+
+  // By whoever has queued or armed something. Pairs with the store and the last look in
+  // sleep_deep().
+  void wake_if_asleep() noexcept;
+  // By whoever has asked a call of interruptible() to stop.
+  void wake_to_repeat() noexcept;
+  // By a standby whose server has no spare. Never blocks.
+  void provide_spare() noexcept;
+
+  const Observer& observer() const noexcept { return observer_; }
+
+ private:
+  enum class Found : std::uint8_t { kNothing, kLongRun, kBlocked };
+
+  // What the last look at a server showed.
+  struct Seen {
+    std::uint64_t word = 0;
+    std::uint64_t oracle = 0;
+    std::int64_t since = 0;
+  };
+
+  void run() noexcept;
+  void wake() noexcept;
+  bool any_suspect() const noexcept;
+  Found look_around() noexcept;
+  void serve_timers(Server& s) noexcept;
+  Found serve_blocked(Server& s, Seen& seen) noexcept;
+  void serve_spares() noexcept;
+  void sleep_deep() noexcept;
+  void publish(std::int64_t now) noexcept;
+
+  RuntimeCore& rt_;
+  Hogs hogs_;
+  WorkerBound bound_;
+  Observer observer_;
+  std::unique_ptr<Seen[]> seen_;
+  std::int64_t published_at_ = 0;  // for readers of other processes (live_page.h)
+  shim::Task* task_ = nullptr;
+  std::atomic<bool> spare_wanted_{false};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_HANDOFF_MONITOR_H_

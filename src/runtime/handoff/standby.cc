@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/handoff/standby.h"
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+
+#include "kernel_shim/block_oracle.h"
+#include "kernel_shim/run_state.h"
+#include "kernel_shim/service_thread.h"
+#include "kernel_shim/task.h"
+#include "runtime/base/clock.h"
+#include "runtime/cpu_count.h"
+#include "runtime/handoff/server_word.h"
+#include "runtime/runtime_core.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+// The lowest priority, for good: to come back from it takes a privilege.
+bool lower(pid_t thread) noexcept {
+  const sched_param none{};
+  return sched_setscheduler(thread, SCHED_IDLE, &none) == 0;
+}
+
+}  // namespace
+
+Standby::~Standby() {
+  if (task_ != nullptr) shim::release_task(task_);
+}
+
+bool Standby::start(RuntimeCore& rt, Server& server, int cpu) {
+  rt_ = &rt;
+  server_ = &server;
+  cpu_ = cpu;
+  task_ = shim::acquire_task();
+  if (task_ == nullptr) return false;
+  std::promise<pid_t> started;
+  std::promise<bool> verdict;
+  const std::string name = rt.options().name.substr(0, 10) + "/s" + std::to_string(server.index);
+  std::thread thread;
+  try {
+    thread = start_service_thread(name, [&started, able = verdict.get_future(), this]() mutable {
+      ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each nap
+      started.set_value(static_cast<pid_t>(::syscall(SYS_gettid)));
+      if (able.get()) run();
+    });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  const pid_t tid = started.get_future().get();
+  const bool able = tie_to_cpu(tid, cpu) && lower(tid);
+  if (able) rt.retain();
+  verdict.set_value(able);
+  able ? thread.detach() : thread.join();
+  return able;
+}
+
+void Standby::stop() noexcept {
+  if (task_ == nullptr) return;  // never started
+  stopping_.store(true, std::memory_order_seq_cst);
+  (void)shim::wake(*task_);
+}
+
+void Standby::arm() noexcept {
+  if (rt_ != nullptr && rt_->idle().unwatched().clear(server_->index)) (void)shim::wake(*task_);
+}
+
+void Standby::run() noexcept {
+  std::int64_t quiet_since = 0;
+  std::int64_t last_look = 0;
+  while (!stopping_.load(std::memory_order_seq_cst)) {
+    const Saw saw = look();
+    const std::int64_t now = now_ns();
+    // Off the CPU in between: the worker runs here, where we belong.
+    if (now - last_look > kGrace / 2) misses_ = 0;
+    last_look = now;
+    if (saw != Saw::kNothing) quiet_since = 0;
+    switch (saw) {
+      case Saw::kNothing:
+        if (quiet_since == 0) quiet_since = now;
+        first_seen_ = now;
+        if (now - quiet_since >= kGrace) {
+          sleep_until_armed();
+          quiet_since = 0;
+        }
+        break;
+      case Saw::kAtWork:
+        miss();
+        break;
+      case Saw::kNoSpare:
+        wait_for_spare();
+        break;
+      case Saw::kPerhaps:
+      case Saw::kBlocked:
+        misses_ = 0;
+        break;
+    }
+    ::sched_yield();
+  }
+  rt_->idle().unwatched().clear(server_->index);
+  rt_->release();  // *this is gone
+}
+
+void Standby::miss() noexcept {
+  if (++misses_ == kMissesToFollow) follow();
+  if (misses_ < kMostMisses) return;
+  nap(kNap);
+  misses_ = 0;
+}
+
+Standby::Saw Standby::look() noexcept {
+  const std::uint64_t word = server_->word->load(std::memory_order_acquire);
+  if (word == 0 || rt_->idle().is_idle(server_->index) || !rt_->has_work_behind(*server_))
+    return Saw::kNothing;
+  if ((word & kProposed) != 0) return Saw::kPerhaps;
+  const Worker& holder = rt_->workers().at(worker_of(word));
+  if (!holder.watchable.load(std::memory_order_acquire)) return Saw::kAtWork;
+  holder_ = holder.subject.tid;
+  // Inside the runtime nothing blocks: it was preempted, or waits for a page.
+  if (holder.in_rt.load(std::memory_order_relaxed) != 0) return Saw::kAtWork;
+  if (word != word_) {
+    word_ = word;
+    seen_ = 0;
+    first_seen_ = now_ns();
+    asked_at_ = 0;
+  }
+  const bool first = seen_ == 0;
+  const shim::Look look = rt_->oracle().look(holder.subject, seen_);
+  if (look == shim::Look::kBlocked) return hand_over();
+  first_seen_ = now_ns();
+  return first ? Saw::kPerhaps : Saw::kAtWork;
+}
+
+Standby::Saw Standby::hand_over() noexcept {
+  const std::int64_t now = now_ns();
+  if (now - asked_at_ < kPatience) return Saw::kPerhaps;
+  if (!WorkerPool::poke_spare(*server_, first_seen_)) return Saw::kNoSpare;
+  asked_at_ = now;
+  return Saw::kBlocked;
+}
+
+void Standby::follow() noexcept {
+  const int cpu = shim::last_cpu_of(holder_);
+  if (cpu < 0 || cpu == cpu_) return;
+  cpu_ = cpu;
+  (void)tie_to_cpu(0,
+                   cpu);  // refused where a cpuset was changed under us: then the monitor must do
+}
+
+void Standby::sleep_until_armed() noexcept {
+  ServerBits& unwatched = rt_->idle().unwatched();
+  const std::uint32_t index = server_->index;
+  unwatched.set(index);
+  if (rt_->has_work_behind(*server_) && !rt_->idle().is_idle(index)) {
+    unwatched.clear(index);
+    return;
+  }
+  while (unwatched.test(index) && !stopping_.load(std::memory_order_seq_cst)) {
+    (void)shim::wait(*task_, kNeverNs);
+  }
+}
+
+void Standby::wait_for_spare() noexcept {
+  wants_spare_.store(true, std::memory_order_seq_cst);
+  const bool none_to_come = rt_->workers().at_bound();
+  if (!none_to_come) rt_->monitor().provide_spare();
+  if (server_->spare.load(std::memory_order_seq_cst) == nullptr) {
+    nap(none_to_come ? kLongNap : kNap);
+  }
+  wants_spare_.store(false, std::memory_order_relaxed);
+}
+
+void Standby::spare_came() noexcept {
+  if (wants_spare_.exchange(false, std::memory_order_seq_cst)) (void)shim::wake(*task_);
+}
+
+void Standby::nap(std::int64_t ns) noexcept { (void)shim::wait(*task_, now_ns() + ns); }
+
+}  // namespace umcg::inline v0::internal

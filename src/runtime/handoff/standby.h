@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// standby.h - Standby: the thread that notices at once that a server's worker has blocked.
+//
+// It is a thread of policy SCHED_IDLE, tied to the CPU that the server's worker runs on. So the
+// kernel's own scheduler runs it exactly when that CPU has nothing better to do: when the worker
+// has left it. No interrupt, no notification, no polling beside a worker that works. It looks
+// whether the worker is blocked, and if it is, asks the server's spare to claim the server
+// (server_word.h): the spare, of normal priority, pushes the standby off the CPU at once.
+//
+// The standby owns nothing: no lock, no allocation, no new thread, and no claim, since whoever has
+// only the left-overs of a CPU may be stopped anywhere for any time. What it sets is idempotent.
+//
+// It follows the worker. Workers are not tied to CPUs, so that the kernel can balance its load and
+// nothing that user code starts inherits a narrow mask. When the standby finds that it runs
+// although the worker does too, it asks /proc where that is and moves there. Rejected: tying the
+// workers down instead (a mask that leaks into every child, a second truth about where threads
+// belong, and a server that cannot leave a crowded CPU); a set of standbys tied to one CPU each
+// that look at all workers (each look at n clocks).
+//
+// When it sleeps. While nothing stands behind the running fiber a block costs nothing, and watching
+// would burn an idle CPU. So after kGrace without queued work the standby sleeps, and its server is
+// in IdleSet::unwatched(). The race that matters: work is queued while it goes to sleep. It enters
+// the set, then looks at the queues once more; who queues work stores it, then looks at the set
+// (all seq_cst): one of the two sees the other, as in idle_set.h.
+//
+// Nobody waits for it: on a crowded CPU it may take seconds to get a turn. Its policy is set by the
+// thread that starts it; the spare that it pokes stays in its slot until it goes by itself; and it
+// keeps the RuntimeCore alive until it has seen that it is to stop.
+//
+// What it cannot see. Where another thread of normal priority, of the same cgroup, computes on its
+// CPU, the standby does not run. The monitor looks at all servers too, later and from anywhere.
+#ifndef UMCG_RUNTIME_HANDOFF_STANDBY_H_
+#define UMCG_RUNTIME_HANDOFF_STANDBY_H_
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace umcg::inline v0::internal {
+
+class RuntimeCore;
+struct Server;
+struct Worker;
+namespace shim {
+struct Task;
+}
+
+class Standby {
+ public:
+  static constexpr std::int64_t kGrace = 100'000;
+  // The CPU is ours though the worker runs: after so many looks, a nap.
+  static constexpr int kMostMisses = 64;
+  // So many before it asks where the worker is.
+  static constexpr int kMissesToFollow = 3;
+  static constexpr std::int64_t kNap = 1'000'000;
+  static constexpr std::int64_t kLongNap = 10'000'000;  // when all workers are in use
+  // A spare that was asked is given so long before the next one is.
+  static constexpr std::int64_t kPatience = 200'000;
+
+  Standby() = default;
+  ~Standby();
+  Standby(const Standby&) = delete;
+  Standby& operator=(const Standby&) = delete;
+
+  // Before the server has fibers. False if there is no such thread, or no such policy, to be had.
+  bool start(RuntimeCore& rt, Server& server, int cpu);
+  // It ends when it next gets a turn, and then lets go of the RuntimeCore.
+  void stop() noexcept;
+
+  // Anybody who has queued work: wakes it if it sleeps for want of that.
+  void arm() noexcept;
+  // Anybody who has given the server a spare.
+  void spare_came() noexcept;
+
+ private:
+  enum class Saw : std::uint8_t { kNothing, kAtWork, kPerhaps, kNoSpare, kBlocked };
+
+  void run() noexcept;
+  Saw look() noexcept;
+  Saw hand_over() noexcept;
+  void miss() noexcept;
+  void follow() noexcept;
+  void sleep_until_armed() noexcept;
+  void wait_for_spare() noexcept;
+  void nap(std::int64_t ns) noexcept;
+
+  RuntimeCore* rt_ = nullptr;
+  Server* server_ = nullptr;
+  shim::Task* task_ = nullptr;
+  int cpu_ = -1;
+  pid_t holder_ = 0;             // the worker's thread at the last look
+  int misses_ = 0;               // looks in a row at a worker that runs
+  std::uint64_t word_ = 0;       // at the last look,
+  std::uint64_t seen_ = 0;       // and what the oracle saw,
+  std::int64_t first_seen_ = 0;  // since when
+  std::int64_t asked_at_ = 0;    // the spare, last time
+  std::atomic<bool> wants_spare_{false};
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_HANDOFF_STANDBY_H_

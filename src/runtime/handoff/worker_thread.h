@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// worker_thread.h - the life of a worker: wait for orders, hold a server, lose it, wait again.
+#ifndef UMCG_RUNTIME_HANDOFF_WORKER_THREAD_H_
+#define UMCG_RUNTIME_HANDOFF_WORKER_THREAD_H_
+
+namespace umcg::inline v0::internal {
+
+struct Server;
+struct Worker;
+
+void worker_thread(Worker& worker);
+
+// By whoever disposes of the worker, so that it gets the CPU soon: see base/slice.h. Does not
+// block.
+void give_short_slices(Worker& worker) noexcept;
+
+// By a worker that the server's word names: from here on enter() finds it.
+void attach(Worker& worker, Server& server) noexcept;
+
+}  // namespace umcg::inline v0::internal
+
+#endif  // UMCG_RUNTIME_HANDOFF_WORKER_THREAD_H_

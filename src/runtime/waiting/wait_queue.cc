@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/waiting/wait_queue.h"
+
+#include <bit>
+#include <limits>
+
+#include "kernel_shim/futex.h"
+#include "kernel_shim/task.h"
+#include "runtime/base/brief_lock.h"
+#include "runtime/base/clock.h"
+#include "runtime/scheduler/scheduler.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+// The lock bits are in the lower half, on which the kernel can wait.
+static_assert(std::endian::native == std::endian::little);
+const std::uint32_t* futex_of(const WaitQueue& queue) noexcept {
+  return reinterpret_cast<const std::uint32_t*>(&queue.word);
+}
+
+}  // namespace
+
+std::uintptr_t QueueLock::lock_slow(WaitQueue& queue) noexcept {
+  std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
+  for (int tries = 0;;) {
+    if ((seen & kQueueLocked) == 0) {
+      if (queue.word.compare_exchange_weak(seen, seen | kQueueLocked, std::memory_order_acquire,
+                                           std::memory_order_relaxed)) {
+        return seen & ~kQueueAwaited;
+      }
+    } else if (++tries < kSpinTries) {
+      cpu_relax();
+      seen = queue.word.load(std::memory_order_relaxed);
+    } else {
+      const std::uintptr_t awaited = seen | kQueueAwaited;
+      if (seen == awaited ||
+          queue.word.compare_exchange_weak(seen, awaited, std::memory_order_relaxed,
+                                           std::memory_order_relaxed)) {
+        shim::futex_wait(futex_of(queue), static_cast<std::uint32_t>(awaited), kNeverNs);
+        seen = queue.word.load(std::memory_order_relaxed);
+      }
+    }
+  }
+}
+
+void QueueLock::unlock() noexcept {
+  const std::uintptr_t before = queue_.word.exchange(word_, std::memory_order_release);
+  // All of them, since the bit does not count sleepers. The object may be gone by now; the kernel
+  // only takes the address for a key.
+  if ((before & kQueueAwaited) != 0) {
+    shim::futex_wake(futex_of(queue_), std::numeric_limits<int>::max());
+  }
+}
+
+void insert_before(WaitNode& node, WaitNode& later) noexcept {
+  node.linked = true;
+  node.next = &later;
+  node.prev = later.prev;
+  later.prev->next = &node;
+  later.prev = &node;
+}
+
+void push_back(WaitNode*& first, WaitNode& node) noexcept {
+  if (first != nullptr) {
+    insert_before(node, *first);  // in a circle that is the end
+    return;
+  }
+  node.linked = true;
+  node.next = node.prev = &node;
+  first = &node;
+}
+
+void push_front(WaitNode*& first, WaitNode& node) noexcept {
+  push_back(first, node);
+  first = &node;
+}
+
+void remove(WaitNode*& first, WaitNode& node) noexcept {
+  node.linked = false;
+  if (node.next == &node) {
+    first = nullptr;
+    return;
+  }
+  node.prev->next = node.next;
+  node.next->prev = node.prev;
+  if (first == &node) first = node.next;
+}
+
+void QueueLock::push_back(WaitNode& node) noexcept {
+  WaitNode* first = head();
+  internal::push_back(first, node);
+  set_head(first);
+}
+
+void QueueLock::push_front(WaitNode& node) noexcept {
+  WaitNode* first = head();
+  internal::push_front(first, node);
+  set_head(first);
+}
+
+void QueueLock::remove(WaitNode& node) noexcept {
+  WaitNode* first = head();
+  internal::remove(first, node);
+  set_head(first);
+}
+
+void Wakeups::claim_all(QueueLock& lock, Outcome code) noexcept {
+  while (WaitNode* node = lock.head()) {
+    lock.remove(*node);
+    claim(*node, code);
+  }
+}
+
+bool Wakeups::claim(WaitNode& node, Outcome code) noexcept {
+  const Claim claim = node.waiter->try_claim(outcome_at(node.which, code));
+  if (claim.fiber != nullptr) {
+    claim.fiber->next = nullptr;
+    (last_ == nullptr ? first_ : last_->next) = claim.fiber;
+    last_ = claim.fiber;
+  } else if (claim.thread != 0) {
+    // A thread's task lives in type-stable memory, and the queue's lock keeps the thread from
+    // leaving: with no room left it is as well woken here.
+    if (thread_count_ == kThreads) {
+      (void)shim::wake(claim.thread);
+    } else {
+      threads_[thread_count_++] = claim.thread;
+    }
+  }
+  return claim.won;
+}
+
+FiberCore* Wakeups::take_one_of(const RuntimeCore& rt) noexcept {
+  FiberCore* const f = first_;
+  if (f == nullptr || f->rt != &rt) return nullptr;
+  first_ = f->next;
+  if (first_ == nullptr) last_ = nullptr;
+  return f;
+}
+
+void Wakeups::deliver() noexcept {
+  while (first_ != nullptr) {
+    FiberCore* const f = first_;
+    first_ = f->next;  // before it is ready: the link is the queue's then
+    make_ready(f);
+  }
+  last_ = nullptr;
+  for (int i = 0; i < thread_count_; ++i) (void)shim::wake(threads_[i]);
+  thread_count_ = 0;
+}
+
+}  // namespace umcg::inline v0::internal

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/waiting/waiter.h"
+
+#include <optional>
+
+#include "kernel_shim/futex.h"
+#include "kernel_shim/task.h"
+#include "runtime/base/brief_lock.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/report.h"
+#include "runtime/context/thread_state.h"
+#include "runtime/handoff/handoff.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/time/timer_heap.h"
+#include "runtime/waiting/thread_record.h"
+
+namespace umcg::inline v0::internal {
+
+void make_ready(const Claim& claim) noexcept {
+  if (claim.fiber != nullptr) {
+    make_ready(claim.fiber);
+  } else if (claim.thread != 0) {
+    // -ESRCH: the thread saw the claim by itself and is gone. -EAGAIN: it has a wake-up to come.
+    (void)shim::wake(claim.thread);
+  }
+}
+
+Waiter::Waiter(WaitReason reason, const void* object) : reason_(reason), object_(object) {
+  FiberCore* const f = current_fiber();
+  if (f != nullptr && f->no_suspend != 0) die("a stop callback must not suspend");
+  if (f != nullptr && f->pins == 0) {
+    fiber_ = f;
+  } else {
+    thread_ = shim::tid_of(thread_task());
+  }
+}
+
+Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
+  // Its destructor waits for a callback that is just running, so the waiter outlives all claims by
+  // it.
+  std::optional<StopWatch> on_stop;
+  if (stop != nullptr && stop->stop_possible())
+    on_stop.emplace(*stop, ClaimAtStop{this, kStopAsked});
+  if (fiber_ != nullptr) {
+    wait_as_fiber(deadline);
+  } else {
+    wait_as_thread(deadline);
+  }
+  return state_.load(std::memory_order_acquire);
+}
+
+Outcome Waiter::park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object) {
+  const ShowWait show(fiber_->waits_for, reason_, object_, false);
+  DirectEntry entry{&node, enter, object};
+  park(entry);
+  return state_.load(std::memory_order_acquire);
+}
+
+void Waiter::make_ready_directly() noexcept { make_ready(fiber_); }
+
+void Waiter::let_go() noexcept {
+  // Release pairs with the acquire below.
+  if (let_go_.exchange(kLetGo, std::memory_order_release) == kHeldAndAwaited) {
+    shim::futex_wake(let_go_, 1);
+  }
+}
+
+void Waiter::wait_until_let_go() noexcept {
+  if (!claimer_may_linger()) return;
+  for (int tries = 0; tries < kSpinTries; ++tries) {
+    if (let_go_.load(std::memory_order_acquire) == kLetGo) return;
+    cpu_relax();
+  }
+  std::uint32_t held = kHeld;
+  (void)let_go_.compare_exchange_strong(held, kHeldAndAwaited, std::memory_order_relaxed);
+  while (let_go_.load(std::memory_order_acquire) != kLetGo) {
+    shim::futex_wait(let_go_, kHeldAndAwaited, kNeverNs);
+  }
+}
+
+void Waiter::wait_as_fiber(Deadline deadline) {
+  const ShowWait show(fiber_->waits_for, reason_, object_, !deadline.is_never());
+  if (deadline.is_never()) {
+    park(*this);
+    return;
+  }
+  Timer timer(*this, deadline.ns());
+  arm_timer(timer);
+  park(*this);
+  timer.cancel();
+}
+
+void Waiter::wait_as_thread(Deadline deadline) {
+  if (!settle_parked()) return;
+  std::optional<ShowWait> show;
+  if (FiberCore* const f = current_fiber()) {
+    show.emplace(f->waits_for, reason_, object_, !deadline.is_never());
+  } else if (ThreadRecord* const r = thread_record()) {
+    show.emplace(r->waits_for, reason_, object_, !deadline.is_never());
+  }
+  // A pinned fiber waits here with its thread: the server goes on with another worker.
+  if (Worker* w = current_worker(); w != nullptr) hand_over_for_pin(*w);
+  while (state_.load(std::memory_order_acquire) == kParked) {
+    if (shim::wait(thread_task(), deadline.ns()) == 0 || !deadline.has_passed()) continue;
+    (void)try_claim(kTimedOut);  // lost: somebody was faster, and his word counts
+  }
+}
+
+}  // namespace umcg::inline v0::internal
