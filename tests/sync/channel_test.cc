@@ -267,12 +267,15 @@ class ChannelDeathTest : public umcg_test::DeathTest {};
 TEST_F(ChannelDeathTest, DestroyedWhileSomebodyWaits) {
   EXPECT_DEATH(
       {
-        umcg::Runtime rt({.servers = 1});
-        auto channel = std::make_unique<umcg::Channel<int>>();
-        auto f = rt.spawn([c = channel.get()] { (void)c->recv(); });
-        umcg::this_fiber::sleep_for(50ms);
-        channel.reset();
-        ::abort();
+        ::unsetenv("UMCG_HANDOFF");  // it would win over the option
+        umcg::Runtime rt({.servers = 1, .handoff = umcg::Handoff::kOff});
+        rt.run([] {
+          auto channel = std::make_unique<umcg::Channel<int>>();
+          auto f = umcg::spawn([c = channel.get()] { (void)c->recv(); });
+          umcg::this_fiber::yield();  // when it returns f waits
+          channel.reset();
+          ::abort();
+        });
       },
       "Channel: destroyed while somebody waits");
 }
