@@ -39,12 +39,16 @@ class Allocations : public ::testing::Test {
  protected:
   void SetUp() override {
     if (UMCG_TEST_SANITIZED) GTEST_SKIP() << "not counted under a sanitizer";
+    ::unsetenv("UMCG_HANDOFF");  // it would win over the option
   }
-  // For each of n rounds, on a fiber, after some rounds that may fill caches. Without hand-off all
-  // of it is on one thread.
+  // Without hand-off all of its fibers are on one thread.
+  static umcg::RuntimeOptions one_thread() {
+    return {.servers = 1, .handoff = umcg::Handoff::kOff};
+  }
+  // For each of n rounds, on a fiber, after some rounds that may fill caches.
   template <class Round>
   static double per_round(int n, Round round) {
-    umcg::Runtime rt({.servers = 1, .handoff = umcg::Handoff::kOff});
+    umcg::Runtime rt(one_thread());
     return rt.run([&] {
       for (int i = 0; i < 1000; ++i) round();
       const long before = allocations;
@@ -84,7 +88,7 @@ TEST_F(Allocations, OnePerPromise) {
 }
 
 TEST_F(Allocations, OnePerChildOfAScope) {
-  umcg::Runtime rt({.servers = 1});
+  umcg::Runtime rt(one_thread());
   rt.run([] {
     umcg::Scope scope;
     scope.spawn([] {}).get();
@@ -95,7 +99,7 @@ TEST_F(Allocations, OnePerChildOfAScope) {
 }
 
 TEST_F(Allocations, OnePerSubmitAndNonePerPost) {
-  umcg::Runtime rt({.servers = 1});
+  umcg::Runtime rt(one_thread());
   rt.run([&] {
     umcg::ThreadPool pool(rt, {.max_in_flight = 2});
     pool.submit([] {}).get();
