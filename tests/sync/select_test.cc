@@ -282,11 +282,13 @@ TEST_F(SelectDeathTest, InAStopCallback) {
         rt.run([] {
           std::stop_source source;
           umcg::Semaphore none(0);
+          umcg::Event ready;
           auto f = umcg::spawn([&](std::stop_token stop) {
             std::stop_callback callback(stop, [&] { (void)umcg::select({none.on_acquire()}); });
+            ready.set();
             none.acquire();
           });
-          umcg::this_fiber::yield();
+          ready.wait();
           f.request_stop();
         });
       },
