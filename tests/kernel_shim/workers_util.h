@@ -80,6 +80,14 @@ class Server {
       worker = poll();
     }
   }
+  // Until the worker is blocked. It may block on the way too, and come back: then it is run again.
+  static void run_until_blocked(umcg_tid worker) {
+    EXPECT_EQ(run(worker), worker);
+    while (state_of(worker) != UMCG_TASK_BLOCKED) {
+      EXPECT_EQ(poll(), worker);
+      EXPECT_EQ(run(worker), worker);
+    }
+  }
   // The loop of every server: until so many workers have ended. It begins with `worker`, if not 0.
   static void serve(std::atomic<int>& left, umcg_tid worker = 0) {
     while (left > 0) {
