@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "rpc_case.h"
+#include "support/eventually.h"
 #include "umcg/event.h"
 #include "umcg/runtime.h"
 #include "umcg/scope.h"
@@ -127,14 +128,17 @@ TEST(Rpc, DeadlineAndStop) {
   const auto entered = runtime.enter();
   umcg::Event go;
   std::atomic<int> begun{0};
+  std::atomic<int> gone_on{0};
   rpc::Server server(region, [&](auto in, auto out) {
     if (in.size() == 1) {
       ++begun;
       go.wait();
+      ++gone_on;
     }
     return echo(in, out);
   });
   rpc::Client client(region);
+  EXPECT_EQ(*text_call(client, "the server is met"), "the server is met");
   std::byte out[16];
   for (const bool on_fiber : {false, true}) {
     const auto slow = [&](std::stop_token stop, umcg::Deadline deadline) {
@@ -145,7 +149,8 @@ TEST(Rpc, DeadlineAndStop) {
     EXPECT_EQ(run([&] { return slow({}, 20ms); }), absl::StatusCode::kDeadlineExceeded);
     std::stop_source source;
     std::thread stopper([&] {
-      std::this_thread::sleep_for(20ms);
+      // What was given up is begun all the same, if it had not been yet.
+      EXPECT_TRUE(umcg_test::eventually([&] { return begun == 2; }));
       source.request_stop();
     });
     EXPECT_EQ(run([&] { return slow(source.get_token(), {}); }), absl::StatusCode::kCancelled);
@@ -155,6 +160,8 @@ TEST(Rpc, DeadlineAndStop) {
     EXPECT_EQ(begun.exchange(0), 2);
     go.set();
     EXPECT_EQ(*text_call(client, "free again"), "free again");
+    EXPECT_TRUE(umcg_test::eventually([&] { return gone_on == 2; }));
+    gone_on = 0;
   }
 }
 
