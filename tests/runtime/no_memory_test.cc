@@ -37,7 +37,8 @@ rlim_t address_space() {
   setrlimit(RLIMIT_AS, &limit);
   for (int i = 0; i < kFibers; ++i) {
     fibers.push_back(rt.spawn([i] {
-      umcg::this_fiber::sleep_for(1ms);
+      // For so long that there are some hundred at once, on a slow machine too.
+      umcg::this_fiber::sleep_for(50ms);
       return i;
     }));
   }
