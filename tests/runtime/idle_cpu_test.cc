@@ -48,16 +48,22 @@ std::chrono::milliseconds watch_time() {
 
 void expect_idle() {
   if (umcg_test::kSanitized) return;
-  // What was going on may linger for a moment (100 ms by design, more on a loaded machine).
-  std::this_thread::sleep_for(400ms);
-  const auto cpu_before = cpu_used();
-  const long switches_before = switches();
-  std::this_thread::sleep_for(watch_time());
-  const auto used = cpu_used() - cpu_before;
-  const long switched = switches() - switches_before;
-  // A clock tick or two (some kernels charge whole ticks), and no periodic wake-ups.
-  EXPECT_LE(used, 20ms);
-  EXPECT_LE(switched, watch_time() / 100ms);
+  // What was going on may linger for a moment (100 ms by design), and a machine that held some
+  // thread up shows that later. What ticks does so each time.
+  constexpr int kTries = 10;
+  std::chrono::microseconds used{};
+  long switched = 0;
+  for (int i = 0; i < kTries; ++i) {
+    std::this_thread::sleep_for(400ms);
+    const auto cpu_before = cpu_used();
+    const long switches_before = switches();
+    std::this_thread::sleep_for(watch_time());
+    used = cpu_used() - cpu_before;
+    switched = switches() - switches_before;
+    // A clock tick or two (some kernels charge whole ticks), and no periodic wake-ups.
+    if (used <= 20ms && switched <= watch_time() / 100ms) return;
+  }
+  ADD_FAILURE() << used.count() << " us of CPU, " << switched << " switches";
 }
 
 TEST_P(IdleCpu, Fresh) {
