@@ -74,8 +74,9 @@ TEST(UmcgTop, ShowsABusyAndAHangingProcess) {
 
 TEST(UmcgTop, OnlyTheSameUserAndOnlyToRead) {
   umcg_test::Child child(busy_process);
-  std::string page;
-  ASSERT_TRUE(umcg_test::eventually([&] { return !(page = page_of(child.pid())).empty(); }));
+  // When it can be seen it is complete: its mode and its seals come after its name.
+  ASSERT_TRUE(umcg_test::eventually([&] { return shows_all(top(child.pid())); }));
+  const std::string page = page_of(child.pid());
   struct stat about {};
   ASSERT_EQ(::stat(page.c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 0777U, 0600U);
