@@ -14,6 +14,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "kernel_shim/oracle/describe_block.h"
 #include "support/eventually.h"
 #include "support/pipe.h"
 #include "support/sanitizers.h"
@@ -27,6 +28,8 @@ extern "C" __attribute__((noinline)) void gdb_test_stops_here(int number) {
 }
 
 namespace {
+
+namespace shim = umcg::internal::shim;
 
 constexpr const char* kSubject = "UMCG_GDB_TEST_SUBJECT";
 
@@ -49,17 +52,16 @@ TEST(GdbSubject, WaitsForGdb) {
   umcg::Runtime rt({.servers = 1, .handoff = umcg::Handoff::kMonitor});
   umcg::Event event;
   const umcg_test::Pipe pipe;
-  std::atomic<int> begun{0};
-  auto parked = rt.spawn({.name = "parked"}, [&] {
-    ++begun;
-    wait_outer(event);
-  });
+  std::atomic<pid_t> reads{0};
+  auto parked = rt.spawn({.name = "parked"}, [&] { wait_outer(event); });
   auto reader = rt.spawn({.name = "reader"}, [&] {
-    ++begun;
+    reads = ::gettid();
     read_outer(pipe);
   });
-  EXPECT_TRUE(umcg_test::eventually([&] { return begun == 2; }));
-  ::usleep(200'000);
+  EXPECT_TRUE(umcg_test::eventually([&] {
+    return rt.stats().parks == 1 && reads != 0 && shim::describe_block(reads) == "in read(2)";
+  }));
+  rt.run([] {});  // the only server has left the stack of the one that parks
   gdb_test_stops_here(1);
   if (std::string(std::getenv(kSubject)) == "abort") std::abort();
   event.set();

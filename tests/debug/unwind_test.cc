@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "runtime/scheduler/scheduler.h"
@@ -125,8 +126,15 @@ TEST(Unwinding, BySignalsThatComeDuringSwitches) {
     for (int i = 0; i < umcg_test::scaled(20'000); ++i) {
       if (g_traces > kEnough && std::chrono::steady_clock::now() > until) break;
       const int traced = g_traces;
-      (void)::syscall(SYS_tgkill, ::getpid(), worker.load(), SIGPROF);
-      await([&] { return g_traces > traced; });
+      // Again, if they have gone to another one meanwhile: ThreadSanitizer keeps a signal back from
+      // a thread that sleeps.
+      pid_t sent_to = 0;
+      await([&] {
+        if (const pid_t now = worker; std::exchange(sent_to, now) != now) {
+          (void)::syscall(SYS_tgkill, ::getpid(), now, SIGPROF);
+        }
+        return g_traces > traced;
+      });
       const int round = rounds;
       await([&] { return rounds != round; });
       for (int spin = 0; spin < i % 199; ++spin) asm volatile("");
