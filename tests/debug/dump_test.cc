@@ -2,6 +2,7 @@
 // Dumps: each fiber is there, with what it waits for and where it stands, whatever it does.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,16 +47,6 @@ std::string part_of(const std::string& dump, const std::string& name) {
   return dump.substr(start, end == std::string::npos ? end : end - start);
 }
 
-// The same, when it has come to say that.
-std::string part_with(const umcg::Runtime& rt, const std::string& name, const std::string& text) {
-  std::string part;
-  EXPECT_TRUE(eventually([&] {
-    part = part_of(dump(rt), name);
-    return part.find(text) != std::string::npos;
-  })) << part;
-  return part;
-}
-
 bool in_order(const std::string& text, const std::vector<std::string>& words) {
   std::size_t at = 0;
   for (const std::string& word : words) {
@@ -64,6 +55,29 @@ bool in_order(const std::string& text, const std::vector<std::string>& words) {
     at += word.size();
   }
   return true;
+}
+
+// The same, when it has come to say that: a fiber may be held up on its way to where it stays.
+std::string part_with(const umcg::Runtime& rt, const std::string& name,
+                      const std::vector<std::string>& words) {
+  std::string part;
+  EXPECT_TRUE(eventually([&] {
+    part = part_of(dump(rt), name);
+    return in_order(part, words);
+  })) << part;
+  return part;
+}
+
+std::chrono::nanoseconds cpu_time() {
+  timespec t{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+}
+
+int count_of(const std::string& text, const std::string& word) {
+  int n = 0;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++n;
+  return n;
 }
 
 // Frames to be found again. Not tail calls.
@@ -84,8 +98,11 @@ FRAME void read_outer(const umcg_test::Pipe& pipe) {
   EXPECT_EQ(pipe.read(), 1);
   keep_frame();
 }
-FRAME void compute_outer(const std::atomic<bool>& stop) {
-  while (!stop) (void)std::chrono::steady_clock::now();
+FRAME void compute_outer(const std::atomic<bool>& stop,
+                         std::chrono::steady_clock::duration time = umcg_test::kLong) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (!stop && std::chrono::steady_clock::now() < end) {
+  }
   keep_frame();
 }
 
@@ -107,13 +124,14 @@ TEST(Dump, TellsWhatEachFiberWaitsFor) {
   auto sleeper = rt.spawn({.name = "sleeper"}, [&] {
     (void)umcg::this_fiber::sleep_until(umcg::Deadline(1h), umcg::this_fiber::get_stop_token());
   });
-  EXPECT_TRUE(in_order(part_with(rt, "locker", "parked"),
-                       {"waits for the mutex 0x", "which fiber", "\"owner\" has"}));
-  EXPECT_TRUE(in_order(part_with(rt, "second", "parked"), {"waits for the event 0x", "of stack"}));
-  EXPECT_TRUE(in_order(part_with(rt, "receiver", "parked"), {"waits for the channel 0x"}));
-  EXPECT_TRUE(in_order(part_with(rt, "joiner", "parked"),
-                       {"waits for the end of the fiber", "\"locker\""}));
-  EXPECT_TRUE(in_order(part_with(rt, "sleeper", "parked"), {"waits for a point in time"}));
+  const std::string event_wait = "waits for the event 0x";
+  (void)part_with(rt, "owner", {"parked", event_wait});
+  (void)part_with(rt, "locker",
+                  {"parked", "waits for the mutex 0x", "which fiber", "\"owner\" has"});
+  (void)part_with(rt, "second", {"parked", event_wait, "of stack"});
+  (void)part_with(rt, "receiver", {"parked", "waits for the channel 0x"});
+  (void)part_with(rt, "joiner", {"parked", "waits for the end of the fiber", "\"locker\""});
+  (void)part_with(rt, "sleeper", {"parked", "waits for a point in time"});
   EXPECT_TRUE(in_order(dump(rt), {"runtime \"waits\": 1 servers", "6 fibers", "6 parked"}));
 
   event.set();
@@ -127,8 +145,8 @@ TEST(Dump, NamesTheCallersOfParkedFibers) {
   umcg::Runtime rt({.servers = 1});
   umcg::Event event;
   auto f = rt.spawn({.name = "waiter"}, [&] { wait_outer(event); });
-  const std::string part = part_with(rt, "waiter", "wait_outer");
-  EXPECT_TRUE(in_order(part, {"wait_inner", "wait_outer", "fiber_loop"})) << part;
+  const std::string part =
+      part_with(rt, "waiter", {"parked", "wait_inner", "wait_outer", "fiber_loop"});
   EXPECT_EQ(part.find("guess"), std::string::npos) << part;
   event.set();
 }
@@ -138,7 +156,7 @@ TEST(Dump, TellsTheSystemCallAndWhoMadeIt) {
   const umcg_test::Pipe pipe;
   for (const bool bound : {false, true}) {
     auto f = rt.spawn({.name = "reader", .bound = bound}, [&] { read_outer(pipe); });
-    const std::string part = part_with(rt, "reader", "in read(2) of fd ");
+    const std::string part = part_with(rt, "reader", {"in read(2) of fd "});
     EXPECT_TRUE(in_order(part, {"(pipe:", "on thread "})) << part;
     // Of a thread in the kernel only pc and sp are known. The frame that AddressSanitizer puts
     // around read(2) is found by rbp: what lies beyond it may be out of reach.
@@ -158,13 +176,13 @@ TEST(Dump, SaysSinceWhenABlockedFiberHasNoServer) {
     while (!stop) umcg::this_fiber::yield();
   });
   const auto without_server = [&] {
-    const std::string part = part_with(rt, "reader", ", without a server for ");
+    const std::string part = part_with(rt, "reader", {", without a server for "});
     return std::stod(part.substr(part.find("without a server for ") + 21));
   };
   const double before = without_server();
   umcg::this_fiber::sleep_for(300ms);
   EXPECT_GE(without_server() - before, 0.1);
-  const std::string other = part_with(rt, "next", "running on thread");
+  const std::string other = part_with(rt, "next", {"running on thread"});
   EXPECT_EQ(other.find("without a server"), std::string::npos) << other;
   stop = true;
   pipe.write(1);
@@ -174,7 +192,7 @@ TEST(Dump, AsksARunningFiberWhereItStands) {
   umcg::Runtime rt({.servers = 1});
   std::atomic<bool> stop{false};
   auto f = rt.spawn({.name = "computer"}, [&] { compute_outer(stop); });
-  const std::string part = part_with(rt, "computer", "compute_outer");
+  const std::string part = part_with(rt, "computer", {"compute_outer"});
   EXPECT_TRUE(in_order(part, {"running on thread", "compute_outer", "fiber_loop"})) << part;
   stop = true;
   f.join();
@@ -188,19 +206,29 @@ TEST(Dump, AsksARunningFiberWhereItStands) {
 TEST(Dump, KnowsTheAgeOfFibers) {
   umcg::Runtime rt({.servers = 1});
   umcg::Event event;
-  const auto age_of = [&](const std::string& name) {
-    const std::string part = part_with(rt, name, " s old");
-    const std::size_t end = part.find(" s old");
-    return std::stod(part.substr(part.rfind(' ', end - 1)));
+  double first = -1;
+  double later = -1;
+  // Both of one dump. Ages are noted as the monitor goes round, which sleeps if nothing begins.
+  const auto look = [&] {
+    rt.run([] {});
+    const std::string text = dump(rt);
+    const auto age_of = [&](const std::string& name) {
+      const std::string part = part_of(text, name);
+      const std::size_t end = part.find(" s old");
+      return end == std::string::npos ? -1 : std::stod(part.substr(part.rfind(' ', end - 1)));
+    };
+    first = age_of("first");
+    later = age_of("later");
   };
   const auto begin = std::chrono::steady_clock::now();
   rt.run([&] { umcg::spawn({.name = "first"}, [&] { event.wait(); }).detach(); });
+  EXPECT_TRUE(eventually([&] { return look(), first >= 0; }));
   umcg::this_fiber::sleep_for(300ms);
   rt.run([&] { umcg::spawn({.name = "later"}, [&] { event.wait(); }).detach(); });
-  const double first = age_of("first");
-  const double later = age_of("later");
+  // The one that dumps may be held up between the two.
+  EXPECT_TRUE(eventually([&] { return look(), later >= 0 && first - later >= 0.1; }))
+      << first << " " << later;
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
-  EXPECT_GE(first - later, 0.1);
   EXPECT_LE(first, passed.count() + 0.005);  // it is rounded to hundredths
   event.set();
 }
@@ -218,22 +246,20 @@ TEST(Dump, OfTenThousandParkedFibersTakesLessThanASecond) {
     }));
   }
   parked.wait();
-  // Not an average: of several, the one that the machine's other work disturbed least.
-  auto best = std::chrono::steady_clock::duration::max();
+  const std::string waiting = "waits for the event";
+  ASSERT_TRUE(eventually([&] { return count_of(dump(rt), waiting) == n; }));
+  // Not an average: of several, the one that the machine's other work disturbed least. And of this
+  // thread's CPU, which others' turns on it do not count for.
+  auto best = std::chrono::nanoseconds::max();
   std::string text;
   for (int i = 0; i < 5; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
+    const auto begin = cpu_time();
     text = dump(rt);
-    best = std::min(best, std::chrono::steady_clock::now() - begin);
+    best = std::min(best, cpu_time() - begin);
   }
   EXPECT_LT(best, umcg_test::kSanitized ? 60s : 1s);
   RecordProperty("milliseconds", static_cast<int>(best / 1ms));
-  int waiting = 0;
-  for (std::size_t at = text.find("waits for the event"); at != std::string::npos;
-       at = text.find("waits for the event", at + 1)) {
-    ++waiting;
-  }
-  EXPECT_EQ(waiting, n);
+  EXPECT_EQ(count_of(text, waiting), n);
   event.set();
 }
 
@@ -260,7 +286,7 @@ TEST(Dump, FromASignalHandlerOnAFiber) {
   umcg::Runtime rt({.servers = 1, .name = "handled"});
   umcg::Event event;
   auto f = rt.spawn({.name = "waiter"}, [&] { wait_outer(event); });
-  (void)part_with(rt, "waiter", "parked");
+  (void)part_with(rt, "waiter", {"parked", "wait_outer"});
   const umcg_test::StandardError error;
   struct sigaction action {};
   action.sa_handler = [](int) { umcg::internal::dump_from_handler(); };
@@ -282,7 +308,7 @@ TEST(Dump, OnASignalThoughEveryServerIsStuck) {
   umcg::Mutex mutex;
   mutex.lock();
   auto reader = rt.spawn({.name = "reader"}, [&] { read_outer(pipe); });
-  (void)part_with(rt, "reader", "in read(2)");
+  (void)part_with(rt, "reader", {"in read(2)"});
   auto queued = rt.spawn({.name = "queued"}, [] {});
   {
     const umcg_test::StandardError error;
@@ -304,7 +330,13 @@ TEST(HogReport, NamesTheFiberAndWhereItComputes) {
     umcg::Runtime rt({.servers = 2, .report_hogs_after = 20ms});
     // One that only waits in the kernel is none.
     rt.spawn({.name = "a sleeper"}, [] { ::usleep(200'000); }).detach();
-    rt.spawn({.name = "a hog"}, [&] { compute_outer(stop); }).detach();
+    // Time and again: one that the machine holds up does not say in time where it stands.
+    rt.spawn({.name = "a hog"}, [&] {
+        while (!stop) {
+          compute_outer(stop, 500ms);
+          umcg::this_fiber::sleep_for(1ms);
+        }
+      }).detach();
     // A sanitizer's code, in which it is most of the time, cannot be unwound everywhere.
     text = error.lines_to(umcg_test::kSanitized ? "\"a hog\"" : "compute_outer");
     stop = true;
