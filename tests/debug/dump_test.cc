@@ -233,6 +233,24 @@ TEST(Dump, KnowsTheAgeOfFibers) {
   event.set();
 }
 
+// Of one too that begins just before the monitor sleeps, for which it waits from 0.1 s on.
+TEST(Dump, KnowsTheAgeOfFibersBornBeforeTheMonitorSlept) {
+  for (int ms = 86; ms <= 112; ms += 2) {
+    umcg::Runtime rt({.servers = 1});
+    umcg::Event event;
+    auto fiber = rt.spawn([] {});  // the first wakes the monitor
+    fiber.join();
+    umcg::this_fiber::sleep_for(std::chrono::milliseconds(ms));
+    auto late = rt.spawn({.name = "late"}, [&] { event.wait(); });
+    const auto is_known = [&] {
+      return part_of(dump(rt), "late").find(" s old") != std::string::npos;
+    };
+    EXPECT_TRUE(eventually(is_known)) << ms;
+    event.set();
+    late.join();
+  }
+}
+
 TEST(Dump, OfTenThousandParkedFibersTakesLessThanASecond) {
   const int n = umcg_test::live_fibers(10'000);
   umcg::Runtime rt({.servers = 2, .stack_size = 16 * 1024});

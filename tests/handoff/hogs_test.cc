@@ -7,13 +7,20 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
+#include "kernel_shim/run_state.h"
+#include "support/eventually.h"
 #include "support/handoff_modes.h"
+#include "support/pipe.h"
 #include "umcg/runtime.h"
+#include "umcg/this_fiber.h"
 
 namespace {
+
+using namespace std::chrono_literals;
 
 class Hogs : public umcg_test::HandoffTest {
  protected:
@@ -53,6 +60,29 @@ TEST_P(Hogs, NewFibersOfAHogBegin) {
   }
   while (begun < 2 * kHogs) std::this_thread::yield();
   enough = true;
+}
+
+// Nothing was queued behind it, so nobody has looked for long: it is not taken for a hog by the
+// first one who does.
+TEST_P(Hogs, OneThatBlocksForLongIsNone) {
+  umcg::Runtime rt({.servers = 1});
+  for (int i = 0; i < 5; ++i) {
+    umcg_test::Pipe pipe;
+    std::atomic<pid_t> reader{0};
+    auto blocked = rt.spawn([&] {
+      reader = ::gettid();
+      EXPECT_EQ(pipe.read(), 1);
+    });
+    EXPECT_TRUE(umcg_test::eventually([&] {
+      return reader != 0 && umcg::internal::shim::run_state_of(reader) ==
+                                umcg::internal::shim::RunState::kSleeping;
+    }));
+    umcg::this_fiber::sleep_for(30ms);
+    rt.spawn([] {}).join();
+    pipe.write(1);
+    blocked.join();
+  }
+  EXPECT_EQ(rt.stats().handoffs_hog, 0U);
 }
 
 }  // namespace

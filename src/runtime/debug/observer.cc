@@ -41,7 +41,10 @@ bool Observer::must_watch() const noexcept {
 }
 
 void Observer::look(std::int64_t now) {
-  if (now - last_look_ < kPeriod) return;
+  if (now - last_look_ >= kPeriod) look_now(now);
+}
+
+void Observer::look_now(std::int64_t now) {
   note_births(now);
   note_turns(now);
   last_look_ = now;

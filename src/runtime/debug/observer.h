@@ -3,7 +3,8 @@
 // runs its fiber, when fibers were born, and fibers that compute for too long.
 //
 // All of it is sampled, at most each kPeriod, so that nothing is paid where fibers start or switch.
-// While nothing is queued the monitor sleeps, and so do these notes; then nothing begins either.
+// While nothing is queued the monitor sleeps, and so do these notes; then nothing begins either,
+// and the last look comes when whatever begins would wake the monitor.
 #ifndef UMCG_RUNTIME_DEBUG_OBSERVER_H_
 #define UMCG_RUNTIME_DEBUG_OBSERVER_H_
 
@@ -31,6 +32,8 @@ class Observer {
 
   // The monitor, each round.
   void look(std::int64_t now);
+  // The same, however short the time since the last one: before it sleeps.
+  void look_now(std::int64_t now);
   // Whether it must go on looking though nothing is queued: a fiber that nobody waits for may be a
   // hog all the same.
   bool must_watch() const noexcept;

@@ -66,6 +66,7 @@ class Hogs {
     std::uint32_t tick = 0;
     std::int64_t since = 0;
   };
+  bool holder_is_blocked(const Server& server) const noexcept;
   void detach(Server& server, std::int64_t next_fresh_at) noexcept;
 
   RuntimeCore& rt_;

@@ -55,6 +55,15 @@ void Monitor::wake_if_asleep() noexcept {
   }
 }
 
+void Monitor::tell_if_all_sleep() noexcept {
+  std::atomic<bool>& wish = rt_.idle().awaits_all();
+  if (wish.load(std::memory_order_seq_cst) && rt_.idle().all() &&
+      wish.exchange(false, std::memory_order_seq_cst)) {
+    told_.store(true, std::memory_order_seq_cst);
+    wake_if_asleep();
+  }
+}
+
 void Monitor::run() noexcept {
   ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each look
   prefer_short_slices(0);
@@ -77,7 +86,6 @@ void Monitor::run() noexcept {
     }
     if (now - last_queued >= kLinger) {
       rt_.stacks().trim();
-      report_deadlocks_if_stuck(rt_);
       publish(now);
       sleep_deep();
       last_queued = now_ns();
@@ -116,16 +124,28 @@ void Monitor::serve_spares() noexcept {
 
 void Monitor::sleep_deep() noexcept {
   std::atomic<bool>& asleep = rt_.idle().monitor_sleeps();
-  asleep.store(true, std::memory_order_seq_cst);
-  const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
-  const std::int64_t until = due == kNeverNs ? kNeverNs : due + kGrace;
-  if (!rt_.has_queued_work() && !rt_.interrupts().any() &&
-      !stopping_.load(std::memory_order_seq_cst)) {
-    while (asleep.load(std::memory_order_seq_cst) && !stopping_.load(std::memory_order_seq_cst)) {
-      if (shim::wait(*task_, until) != 0) break;
+  do {
+    asleep.store(true, std::memory_order_seq_cst);
+    observer_.look_now(now_ns());
+    look_for_deadlocks();
+    const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
+    const std::int64_t until = due == kNeverNs ? kNeverNs : due + kGrace;
+    if (!rt_.has_queued_work() && !rt_.interrupts().any() &&
+        !stopping_.load(std::memory_order_seq_cst)) {
+      while (asleep.load(std::memory_order_seq_cst) && !stopping_.load(std::memory_order_seq_cst)) {
+        if (shim::wait(*task_, until) != 0) break;
+      }
     }
-  }
-  asleep.store(false, std::memory_order_seq_cst);
+    asleep.store(false, std::memory_order_seq_cst);
+  } while (told_.exchange(false, std::memory_order_seq_cst));
+}
+
+void Monitor::look_for_deadlocks() noexcept {
+  std::atomic<bool>& wish = rt_.idle().awaits_all();
+  wish.store(true, std::memory_order_seq_cst);
+  if (!rt_.idle().all()) return;
+  wish.store(false, std::memory_order_seq_cst);
+  report_deadlocks_if_stuck(rt_);
 }
 
 bool Monitor::any_suspect() const noexcept {

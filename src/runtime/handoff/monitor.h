@@ -6,7 +6,8 @@
 // (kShortPeriod), since that is the standbys' business and they cannot do it now, and while a fiber
 // runs for long with others behind it (Hogs::kPeriod). When nothing has been queued for kLinger it
 // sleeps, until somebody queues a fiber or arms a timer (IdleSet::monitor_sleeps), or a timer is
-// overdue that no sleeping server keeps.
+// overdue that no sleeping server keeps. If a server still ran then, the last one that goes to
+// sleep wakes it once more: deadlocks are looked for when all is asleep.
 //
 // What it does: fires timers that are overdue because their server runs one fiber for long; has a
 // spare claim a server with queued work whose holder offers it (blocking.h) or is seen to block
@@ -54,6 +55,8 @@ class Monitor {
   // By whoever has queued or armed something. Pairs with the store and the last look in
   // sleep_deep().
   void wake_if_asleep() noexcept;
+  // By a server that is about to sleep, after it has said so.
+  void tell_if_all_sleep() noexcept;
   // By whoever has asked a call of interruptible() to stop.
   void wake_to_repeat() noexcept;
   // By a standby whose server has no spare. Never blocks.
@@ -79,6 +82,7 @@ class Monitor {
   Found serve_blocked(Server& s, Seen& seen) noexcept;
   void serve_spares() noexcept;
   void sleep_deep() noexcept;
+  void look_for_deadlocks() noexcept;
   void publish(std::int64_t now) noexcept;
 
   RuntimeCore& rt_;
@@ -89,6 +93,7 @@ class Monitor {
   std::int64_t published_at_ = 0;  // for readers of other processes (live_page.h)
   shim::Task* task_ = nullptr;
   std::atomic<bool> spare_wanted_{false};
+  std::atomic<bool> told_{false};  // that all sleep
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

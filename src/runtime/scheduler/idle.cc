@@ -222,6 +222,7 @@ FiberCore* find_work(Worker& w) noexcept {
     rt.idle().end_search();
     searching = false;
     rt.signal_if_idle();
+    rt.monitor().tell_if_all_sleep();
     if (has_work_for(s) || rt.workers().stopping()) {
       // Counted again, by ourselves or by the waker who was faster: who finds one fiber here must
       // see to it that somebody looks for the next, since its submitter saw a searcher and woke

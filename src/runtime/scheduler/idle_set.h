@@ -26,7 +26,8 @@ namespace umcg::inline v0::internal {
 
 class IdleSet {
  public:
-  explicit IdleSet(std::uint32_t servers) noexcept : idle_(servers), unwatched_(servers) {}
+  explicit IdleSet(std::uint32_t servers) noexcept
+      : servers_(servers), idle_(servers), unwatched_(servers) {}
 
   void begin_search() noexcept { searching_.fetch_add(1, std::memory_order_seq_cst); }
   // True if the caller was the last one.
@@ -45,6 +46,10 @@ class IdleSet {
   // The monitor sleeps and takes part in the same protocol: it sets this, looks at all queues once
   // more, then sleeps. Beside the others since each submit reads it.
   std::atomic<bool>& monitor_sleeps() noexcept { return monitor_sleeps_; }
+  // It wants to know when all servers sleep. It sets this, then looks whether they do; who goes to
+  // sleep sets its bit, then looks at this: one of them sees that all sleep.
+  std::atomic<bool>& awaits_all() noexcept { return awaits_all_; }
+  bool all() const noexcept { return idle_.count() == servers_; }
   // So does the standby of a server that is in this set.
   ServerBits& unwatched() noexcept { return unwatched_; }
   const ServerBits& unwatched() const noexcept { return unwatched_; }
@@ -61,6 +66,8 @@ class IdleSet {
  private:
   alignas(64) std::atomic<std::uint32_t> searching_{0};
   std::atomic<bool> monitor_sleeps_{false};
+  std::atomic<bool> awaits_all_{false};
+  const std::uint32_t servers_;
   ServerBits idle_;
   ServerBits unwatched_;
 };

@@ -124,9 +124,7 @@ void report_deadlocks_if_stuck(RuntimeCore& rt) noexcept {
   if (rt.has_reported_deadlock() || rt.has_queued_work() || rt.earliest_deadline() != kNeverNs) {
     return;
   }
-  for (const Server& s : rt.servers()) {
-    if (!rt.idle().is_idle(s.index)) return;
-  }
+  if (!rt.idle().all()) return;
   const std::uint64_t live = rt.live_fibers();
   if (live == 0 || live > kTooManyToLookAt || !a_thread_waits()) return;
   try {
