@@ -29,7 +29,9 @@ void overflow(Server& s, FiberChain half, FiberCore* fiber) noexcept;
 // Somebody sleeps who must learn of what was queued.
 void notify_sleepers(Server& s) noexcept;
 
-inline constexpr std::uint32_t kLookPeriod = 31;  // prime, so that it falls in step with nothing
+// In turn 31 and 30, so that a fair pick is each 61st: a prime falls in step with nothing, such as
+// two picks in turn.
+inline constexpr std::uint32_t kLookPeriod = 31;
 
 inline FiberCore* pop_fresh(Server& s) noexcept {
   if (s.hogs.load(std::memory_order_relaxed) != 0 || s.short_slices) [[unlikely]] {
