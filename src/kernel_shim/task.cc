@@ -44,7 +44,10 @@ int swap_any(Task& self, umcg_tid next, ByBackend how) noexcept {
   if (next == 0 || next == tid_of(self)) return -EINVAL;
   Task* task = find_slot(next);
   if (task == nullptr) return -ESRCH;
-  if (how.self != nullptr) how.partner = task;
+  if (how.interruptible) {
+    how.self = &self;
+    how.partner = task;
+  }
   return swap_words(self.word, generation_of(self.word.load(std::memory_order_relaxed)), task->word,
                     generation_of(next), task->word.load(std::memory_order_acquire), how);
 }
@@ -79,7 +82,7 @@ int swap(Task& self, umcg_tid next, std::int64_t deadline_ns) noexcept {
 
 int swap_interruptible(Task& self, umcg_tid next, std::int64_t deadline_ns) noexcept {
   note_cpu(self.cpu);
-  return swap_any(self, next, {.deadline_ns = deadline_ns, .interruptible = true, .self = &self});
+  return swap_any(self, next, {.deadline_ns = deadline_ns, .interruptible = true});
 }
 
 int get_state(umcg_tid tid, std::uint32_t* state) noexcept {

@@ -190,7 +190,19 @@ inline lock_slow() {
 #endif
            if
            :: state[me] == GRANTED -> taken = true; break
-           :: else -> has_lost = true
+           :: else ->
+              has_lost = true;
+              if /* try_woken(), a few times */
+              :: atomic {
+                   owner == NOBODY -> lives; owner = me; taken = true
+#ifdef TAKE_FORGETS_WAITERS
+                   ; waiting = false
+#endif
+                 };
+                 settle_giver();
+                 break
+              :: atomic { lives }
+              fi
            fi
         fi
      fi

@@ -9,8 +9,8 @@
 // bit by CAS, under the queue's lock, against a word that still names an owner; if the owner was
 // faster, the CAS fails and the waiter takes the lock. If the waiter was faster, the owner's CAS to
 // 0 fails and it goes to the queue. Fairness: a woken waiter competes with newcomers (no convoys:
-// the lock is not held while a wake-up is under way). If it loses, it goes to the head of the queue
-// and the next unlock hands the lock to it.
+// the lock is not held while a wake-up is under way). If it loses, after a few tries, it goes to
+// the head of the queue and the next unlock hands the lock to it.
 //
 // Rejected: strict FIFO hand-over (each contended pass costs a switch); pure barging (starves).
 #include "umcg/mutex.h"
@@ -56,6 +56,16 @@ Try try_once(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept 
   return (seen & kWaiting) != 0 || seen == token ? Try::kMustWait : Try::kHeld;
 }
 
+// One who was woken may go past those who wait.
+Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept {
+  std::uintptr_t seen = owner.load(std::memory_order_relaxed);
+  // Acquire pairs with the release of unlock().
+  const bool taken = (seen & ~kWaiting) == 0 &&
+                     owner.compare_exchange_strong(seen, seen | token, std::memory_order_acquire,
+                                                   std::memory_order_relaxed);
+  return taken ? Try::kTaken : Try::kHeld;
+}
+
 WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
                      const std::stop_token* stop, Deadline deadline) {
   const std::uintptr_t token = current_token();
@@ -83,6 +93,12 @@ WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
       if (lock.empty()) owner.fetch_and(~kWaiting, std::memory_order_relaxed);
     });
     if (outcome != kRetry) return to_status(outcome);
+    // Who loses will be handed the lock, and hold it for all others while it is only ready.
+    const std::uintptr_t holder = owner.load(std::memory_order_relaxed) & ~kWaiting;
+    if (take_soon(holder, [&] { return try_woken(owner, token); })) {
+      settle_giver(queue);
+      return WaitStatus::kReady;
+    }
   }
 }
 
@@ -122,10 +138,10 @@ bool Mutex::try_lock() noexcept {
 
 void Mutex::lock() {
   const std::uintptr_t token = current_token();
-  std::uintptr_t free = 0;
-  if (!owner_.compare_exchange_strong(free, token, std::memory_order_acquire,
+  std::uintptr_t seen = 0;
+  if (!owner_.compare_exchange_strong(seen, token, std::memory_order_acquire,
                                       std::memory_order_relaxed) &&
-      !take_soon([&] { return try_once(owner_, token); })) {
+      !take_soon(seen & ~kWaiting, [&] { return try_once(owner_, token); })) {
     (void)lock_slow(owner_, queue_, nullptr, Deadline());
     return;
   }

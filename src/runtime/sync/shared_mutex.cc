@@ -95,7 +95,9 @@ bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
 
 bool take_soon(State& state, WaitQueue& queue, Kind kind) noexcept {
   const std::uintptr_t token = current_token();
-  const bool taken_now = internal::take_soon([&] {
+  const std::uintptr_t now = state.load(std::memory_order_relaxed);
+  const std::uintptr_t writer = (now & kShared) == 0 ? now & ~kWaiting : 0;
+  const bool taken_now = internal::take_soon(writer, [&] {
     std::uintptr_t seen = state.load(std::memory_order_relaxed);
     if (!admits(seen, kind)) {
       // Readers are inside, and somebody waits: who may join is seen to under the queue's lock.
