@@ -49,12 +49,16 @@ class UMCG_API ChannelCore {
   template <Side>
   struct Case;
 
+  static WaitStatus status_of(Attempt attempt) noexcept;  // that need not wait
   Attempt attempt(Side side, void* item, Section& section);
   Attempt send_now(void* item, Section& section);
   Attempt recv_now(void* into, Section& section);
   void refill(Section& section) noexcept;
   bool nobody_to_meet(Side side, const WaitNode& mine, Section& section) noexcept;
-  WaitStatus wait(Side side, void* item, const std::stop_token* stop, Deadline deadline);
+  template <Side kSide>
+  WaitStatus wait(void* item, const std::stop_token* stop, Deadline deadline);
+  WaitStatus wait_in_line(Side side, void* item, const std::stop_token* stop, Deadline deadline,
+                          Section& section);
 
   const ItemOps& ops_;
   WaitQueue lock_;  // its list is not used

@@ -45,7 +45,7 @@ class ItemQueue {
   struct Block;
 
   void* front() noexcept;
-  void drop_front() noexcept;
+  void drop(void* front) noexcept;
   void* cell(Block* block, std::size_t index) const noexcept;
   Block* make_block() const;
   void free_block(Block* block) const noexcept;
@@ -53,7 +53,8 @@ class ItemQueue {
 
   const ItemOps& ops_;
   const std::size_t capacity_;
-  const std::size_t cells_;  // of a block
+  const std::size_t cells_;     // of a block
+  const std::size_t first_at_;  // in a block, bytes
   std::atomic<std::size_t> size_{0};
   // The next item to come out, and the next cell to be filled. An index of cells_ means the first
   // cell of the block that follows.

@@ -89,12 +89,17 @@ class ChannelCore::Section {
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;
   ~Section() {
+    if (lock_) end();
+  }
+  void begin() { lock_.emplace(channel_.lock_); }
+  void end() noexcept {
     lock_.reset();
     while (claimed_ != nullptr) {
       Waiter& waiter = *claimed_->waiter;
       claimed_ = claimed_->next;
       waiter.let_go();
     }
+    wakeups_.deliver();
   }
 
   // Takes nodes off the list until one is claimed. Null: nobody is left.
@@ -135,6 +140,10 @@ ChannelCore::~ChannelCore() {
   }
 }
 
+WaitStatus ChannelCore::status_of(Attempt attempt) noexcept {
+  return attempt == Attempt::kDone ? WaitStatus::kReady : WaitStatus::kClosed;
+}
+
 ChannelCore::Attempt ChannelCore::attempt(Side side, void* item, Section& section) {
   return side == kSenders ? send_now(item, section) : recv_now(item, section);
 }
@@ -155,7 +164,7 @@ ChannelCore::Attempt ChannelCore::send_now(void* item, Section& section) {
 ChannelCore::Attempt ChannelCore::recv_now(void* into, Section& section) {
   if (!items_.is_empty()) {
     items_.pop(into);
-    refill(section);
+    if (waiting_[kSenders] != nullptr) refill(section);
     return Attempt::kDone;
   }
   if (WaitNode* const sender = section.claim_first(kSenders)) {
@@ -181,39 +190,46 @@ void ChannelCore::refill(Section& section) noexcept {
   }
 }
 
-WaitStatus ChannelCore::wait(Side side, void* item, const std::stop_token* stop,
-                             Deadline deadline) {
+template <ChannelCore::Side kSide>
+WaitStatus ChannelCore::wait(void* item, const std::stop_token* stop, Deadline deadline) {
+  Section section(*this);
+  const Attempt result = attempt(kSide, item, section);
+  if (result != Attempt::kMustWait) return status_of(result);
+  return wait_in_line(kSide, item, stop, deadline, section);
+}
+
+// In the section; after it unless there is no wait at all.
+[[gnu::noinline]] WaitStatus ChannelCore::wait_in_line(Side side, void* item,
+                                                       const std::stop_token* stop,
+                                                       Deadline deadline, Section& section) {
   for (bool again = false;; again = true) {
-    std::optional<Waiter> waiter;
-    WaitNode node{.token = reinterpret_cast<std::uintptr_t>(item)};
-    {
-      Section section(*this);
-      const Attempt result = attempt(side, item, section);
-      if (result == Attempt::kDone) return WaitStatus::kReady;
-      if (result == Attempt::kClosed) return WaitStatus::kClosed;
-      if (const WaitStatus early = refuse_early(stop, deadline); early != WaitStatus::kReady) {
-        return early;
-      }
-      node.waiter = &waiter.emplace(WaitReason::kChannel, this);
-      (again ? push_front : push_back)(waiting_[side], node);
+    if (const WaitStatus early = refuse_early(stop, deadline); early != WaitStatus::kReady) {
+      return early;
     }
-    const Outcome outcome = waiter->wait(stop, deadline);
+    Waiter waiter(WaitReason::kChannel, this);
+    WaitNode node{.waiter = &waiter, .token = reinterpret_cast<std::uintptr_t>(item)};
+    (again ? push_front : push_back)(waiting_[side], node);
+    section.end();
+    const Outcome outcome = waiter.wait(stop, deadline);
     if (outcome == kTimedOut || outcome == kStopAsked) {
       QueueLock lock(lock_);
       if (node.linked) remove(waiting_[side], node);
     } else {
-      waiter->wait_until_let_go();
+      waiter.wait_until_let_go();
     }
     if (outcome != kGranted || (node.amount & kCameToNothing) == 0) return to_status(outcome);
+    section.begin();
+    const Attempt result = attempt(side, item, section);
+    if (result != Attempt::kMustWait) return status_of(result);
   }
 }
 
 WaitStatus ChannelCore::send(void* item, const std::stop_token* stop, Deadline deadline) {
-  return wait(kSenders, item, stop, deadline);
+  return wait<kSenders>(item, stop, deadline);
 }
 
 WaitStatus ChannelCore::recv(void* into, const std::stop_token* stop, Deadline deadline) {
-  return wait(kReceivers, into, stop, deadline);
+  return wait<kReceivers>(into, stop, deadline);
 }
 
 bool ChannelCore::try_send(void* item) {

@@ -18,11 +18,35 @@ struct ItemQueue::Block {
   Block* next;
 };
 
+inline void* ItemQueue::cell(Block* block, std::size_t index) const noexcept {
+  return reinterpret_cast<std::byte*>(block) + first_at_ + index * ops_.size;
+}
+
+inline void* ItemQueue::front() noexcept {
+  if (front_index_ == cells_) {
+    Block* const used = std::exchange(front_, front_->next);
+    front_index_ = 0;
+    if (used != front_) {
+      if (spare_ != nullptr) free_block(spare_);
+      spare_ = used;
+    }
+  }
+  return cell(front_, front_index_);
+}
+
+inline void ItemQueue::drop(void* front) noexcept {
+  ops_.destroy(front);
+  ++front_index_;
+  size_.store(size() - 1, std::memory_order_relaxed);
+  if (is_empty() && front_ == back_) front_index_ = back_index_ = 0;  // warm cells first
+}
+
 ItemQueue::ItemQueue(const ItemOps& ops, std::size_t capacity)
     : ops_(ops),
       capacity_(capacity),
       cells_(capacity == kUnbounded ? std::clamp<std::size_t>(kBlockBytes / ops.size, 4, 512)
-                                    : capacity) {
+                                    : capacity),
+      first_at_((sizeof(Block) + ops.align - 1) / ops.align * ops.align) {
   back_index_ = cells_;
   if (capacity == kUnbounded || capacity == 0) return;
   front_ = make_block();
@@ -31,7 +55,7 @@ ItemQueue::ItemQueue(const ItemOps& ops, std::size_t capacity)
 }
 
 ItemQueue::~ItemQueue() {
-  while (!is_empty()) drop_front();
+  while (!is_empty()) drop(front());
   if (front_ != nullptr) free_block(front_);
   if (spare_ != nullptr) free_block(spare_);
 }
@@ -44,32 +68,9 @@ void ItemQueue::push(void* item) {
 }
 
 void ItemQueue::pop(void* into) {
-  ops_.take(into, front());
-  drop_front();
-}
-
-void* ItemQueue::front() noexcept {
-  if (front_index_ == cells_) {
-    Block* const used = std::exchange(front_, front_->next);
-    front_index_ = 0;
-    if (used != front_) {
-      if (spare_ != nullptr) free_block(spare_);
-      spare_ = used;
-    }
-  }
-  return cell(front_, front_index_);
-}
-
-void ItemQueue::drop_front() noexcept {
-  ops_.destroy(front());
-  ++front_index_;
-  size_.store(size() - 1, std::memory_order_relaxed);
-  if (is_empty() && front_ == back_) front_index_ = back_index_ = 0;  // warm cells first
-}
-
-void* ItemQueue::cell(Block* block, std::size_t index) const noexcept {
-  const std::size_t offset = (sizeof(Block) + ops_.align - 1) / ops_.align * ops_.align;
-  return reinterpret_cast<std::byte*>(block) + offset + index * ops_.size;
+  void* const item = front();
+  ops_.take(into, item);
+  drop(item);
 }
 
 ItemQueue::Block* ItemQueue::make_block() const {

@@ -138,7 +138,7 @@ FiberCore* Wakeups::take_one_of(const RuntimeCore& rt) noexcept {
   return f;
 }
 
-void Wakeups::deliver() noexcept {
+void Wakeups::deliver_all() noexcept {
   while (first_ != nullptr) {
     FiberCore* const f = first_;
     first_ = f->next;  // before it is ready: the link is the queue's then

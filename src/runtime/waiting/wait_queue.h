@@ -113,16 +113,20 @@ class Wakeups {
   // Empties the queue.
   void claim_all(QueueLock& lock, Outcome code) noexcept;
   // Not under the lock.
-  void deliver() noexcept;
+  void deliver() noexcept {
+    if (first_ != nullptr || thread_count_ != 0) deliver_all();
+  }
   // Not under the lock. Takes out the first fiber if it is of that runtime: the caller runs it.
   FiberCore* take_one_of(const RuntimeCore& rt) noexcept;
 
  private:
+  void deliver_all() noexcept;
+
   static constexpr int kThreads = 8;
   FiberCore* first_ = nullptr;
   FiberCore* last_ = nullptr;
-  umcg_tid threads_[kThreads] = {};
   int thread_count_ = 0;
+  umcg_tid threads_[kThreads];  // the first of them
 };
 
 // After a wait in `queue` that was not ended by it (timeout, stop): takes the node out. `cleanup`
