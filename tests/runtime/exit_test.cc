@@ -15,6 +15,7 @@
 
 #include "support/death.h"
 #include "support/matrix.h"
+#include "support/standbys_gone.h"
 #include "umcg/event.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"
@@ -103,6 +104,7 @@ TEST_P(Fork, ChildMayDestroyTheRuntime) {
 // This thread has waited for a runtime before; in the child it waits for another one.
 TEST_P(Fork, ChildMayMakeARuntimeOfItsOwn) {
   EXPECT_EQ(umcg::Runtime(options()).run([] { return 1; }), 1);
+  umcg_test::await_end_of_standbys();
   for (int i = 0; i < 5; ++i) {
     const pid_t pid = ::fork();
     if (pid == 0) {

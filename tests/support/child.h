@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "support/eventually.h"
+#include "support/standbys_gone.h"
 
 namespace umcg_test {
 
@@ -20,7 +21,9 @@ namespace umcg_test {
 class Child {
  public:
   template <class F>
-  explicit Child(F f) : pid_(::fork()) {
+  explicit Child(F f) {
+    await_end_of_standbys();
+    pid_ = ::fork();
     if (pid_ < 0) throw std::runtime_error("fork");
     if (pid_ == 0) ::_exit(f());
   }
@@ -63,7 +66,7 @@ class Child {
     return status;
   }
 
-  pid_t pid_;
+  pid_t pid_ = -1;
 };
 
 }  // namespace umcg_test
