@@ -57,7 +57,7 @@ bool in_order(const std::string& text, const std::vector<std::string>& words) {
   return true;
 }
 
-// The same, when it has come to say that: a fiber may be held up on its way to where it stays.
+// part_of(), when it has come to say that: a fiber may be held up on its way to where it stays.
 std::string part_with(const umcg::Runtime& rt, const std::string& name,
                       const std::vector<std::string>& words) {
   std::string part;

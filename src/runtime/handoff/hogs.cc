@@ -37,7 +37,7 @@ void Hogs::note_turn(Server& s, std::int64_t now) noexcept {
   if (now - turn.since >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
 }
 
-bool Hogs::serve(Server& s, std::int64_t now) noexcept {
+bool Hogs::serve(Server& s, const Worker& holder, std::int64_t now) noexcept {
   if (!possible_) return false;
   const std::int64_t length = now - turns_[s.index].since;
   const bool urgent_wait = !s.ready.looks_empty() || rt_.inject_queue().urgent_size() != 0;
@@ -45,15 +45,10 @@ bool Hogs::serve(Server& s, std::int64_t now) noexcept {
   if (urgent_wait ? rt_.idle().any() : has_sleeper_below(rt_, 1)) return false;
   const bool urgent = urgent_wait && length >= kUrgent && s.hogs.load() < kMost;
   const bool overdue = length >= kPatience && s.hogs.load() == 0;
-  if ((urgent || overdue) && !holder_is_blocked(s)) detach(s, overdue ? now : now + kPatience);
+  // The first look of an oracle cannot tell, and by then it may have been blocked for long: with
+  // nothing queued behind it nobody looked. At the second look it is claimed as what it is.
+  if ((urgent || overdue) && !is_blocked(holder, 0)) detach(s, overdue ? now : now + kPatience);
   return true;
-}
-
-// The first look of an oracle cannot tell, and by then it may have been blocked for long: with
-// nothing queued behind it nobody looked. At the second look it is claimed as what it is.
-bool Hogs::holder_is_blocked(const Server& s) const noexcept {
-  const std::uint64_t word = turns_[s.index].word;
-  return word != 0 && is_blocked(rt_.workers().at(worker_of(word)), 0);
 }
 
 void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {

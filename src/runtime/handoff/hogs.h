@@ -55,7 +55,7 @@ class Hogs {
   void note_turn(Server& server, std::int64_t now) noexcept;
   // For a server with queued fibers whose worker runs, or was preempted. True: look again after
   // kPeriod.
-  bool serve(Server& server, std::int64_t now) noexcept;
+  bool serve(Server& server, const Worker& holder, std::int64_t now) noexcept;
   // Finds the hogs that have blocked.
   void review() noexcept;
 
@@ -66,7 +66,6 @@ class Hogs {
     std::uint32_t tick = 0;
     std::int64_t since = 0;
   };
-  bool holder_is_blocked(const Server& server) const noexcept;
   void detach(Server& server, std::int64_t next_fresh_at) noexcept;
 
   RuntimeCore& rt_;

@@ -59,7 +59,6 @@ void Monitor::tell_if_all_sleep() noexcept {
   std::atomic<bool>& wish = rt_.idle().awaits_all();
   if (wish.load(std::memory_order_seq_cst) && rt_.idle().all() &&
       wish.exchange(false, std::memory_order_seq_cst)) {
-    told_.store(true, std::memory_order_seq_cst);
     wake_if_asleep();
   }
 }
@@ -124,10 +123,10 @@ void Monitor::serve_spares() noexcept {
 
 void Monitor::sleep_deep() noexcept {
   std::atomic<bool>& asleep = rt_.idle().monitor_sleeps();
-  do {
+  for (bool told = true; told;) {
     asleep.store(true, std::memory_order_seq_cst);
     observer_.look_now(now_ns());
-    look_for_deadlocks();
+    const bool all_sleep = look_for_deadlocks();
     const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
     const std::int64_t until = due == kNeverNs ? kNeverNs : due + kGrace;
     if (!rt_.has_queued_work() && !rt_.interrupts().any() &&
@@ -137,15 +136,17 @@ void Monitor::sleep_deep() noexcept {
       }
     }
     asleep.store(false, std::memory_order_seq_cst);
-  } while (told_.exchange(false, std::memory_order_seq_cst));
+    told = !all_sleep && !rt_.idle().awaits_all().load(std::memory_order_seq_cst);
+  }
 }
 
-void Monitor::look_for_deadlocks() noexcept {
+bool Monitor::look_for_deadlocks() noexcept {
   std::atomic<bool>& wish = rt_.idle().awaits_all();
   wish.store(true, std::memory_order_seq_cst);
-  if (!rt_.idle().all()) return;
+  if (!rt_.idle().all()) return false;
   wish.store(false, std::memory_order_seq_cst);
   report_deadlocks_if_stuck(rt_);
+  return true;
 }
 
 bool Monitor::any_suspect() const noexcept {
@@ -193,7 +194,7 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
     seen = {word, again ? before.oracle : 0, again ? before.since : now};
     const shim::Look look = rt_.oracle().look(holder.subject, seen.oracle);
     if (look != shim::Look::kBlocked || !is_blocked(holder, now - seen.since)) {
-      return hogs_.serve(s, now) ? Found::kLongRun : Found::kNothing;
+      return hogs_.serve(s, holder, now) ? Found::kLongRun : Found::kNothing;
     }
   }
   Worker* const claimer = rt_.workers().take_or_create(s);

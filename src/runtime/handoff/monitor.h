@@ -82,7 +82,8 @@ class Monitor {
   Found serve_blocked(Server& s, Seen& seen) noexcept;
   void serve_spares() noexcept;
   void sleep_deep() noexcept;
-  void look_for_deadlocks() noexcept;
+  // False: a server still runs. The last one that goes to sleep takes back IdleSet::awaits_all().
+  bool look_for_deadlocks() noexcept;
   void publish(std::int64_t now) noexcept;
 
   RuntimeCore& rt_;
@@ -93,7 +94,6 @@ class Monitor {
   std::int64_t published_at_ = 0;  // for readers of other processes (live_page.h)
   shim::Task* task_ = nullptr;
   std::atomic<bool> spare_wanted_{false};
-  std::atomic<bool> told_{false};  // that all sleep
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
