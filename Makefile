@@ -25,7 +25,7 @@ help:
 	@echo 'make setup         install what a build needs and is missing; the others do it first'
 	@echo 'make clean         remove build/'
 	@echo
-	@echo 'PRESET=release|debug|asan|tsan|ubsan, or one of them with -clang; now $(PRESET)'
+	@echo 'PRESET=release|debug|asan|tsan|ubsan, or one of them with -clang; or portable; now $(PRESET)'
 
 setup:
 	@bash tools/setup.sh build

@@ -19,7 +19,7 @@ debug information. That of your own code is what names its lines.
 import gdb
 import gdb.unwinder
 
-VERSION = 1
+VERSION = 2
 DWARF_NAMES = {
     "x86-64": {3: "rbx", 6: "rbp", 12: "r12", 13: "r13", 14: "r14", 15: "r15"},
     "aarch64": {n: "x%d" % n for n in range(19, 31)},
@@ -141,12 +141,17 @@ class Fiber:
             raise Failure("the fiber that it joins runs on its stack: see there")
         if not self.has_memory():
             raise Failure("its stack is not in this core file: see docs/debugging.md, core files")
-        frame = layout.field(self.stack, "stack.saved")
+        lowest = self.lowest_in_use()
+        frame = lowest if layout["saved.on_stack"] else self.stack + layout["stack.saved"]
         names = DWARF_NAMES[architecture()]
         found = {names[n]: read_number(frame + offset) for n, offset in layout.saved}
-        found["sp"] = frame + layout["saved.size"]
+        found["sp"] = lowest + layout["saved.size"]
         found["pc"] = read_number(frame + layout["saved.pc"])
-        return frame, found
+        return lowest, found
+
+    def lowest_in_use(self):
+        """Of the addresses of its stack."""
+        return self.layout.field(self.stack, "stack.saved")
 
     def stack_use(self):
         if self.stack == 0 or self.is_running():
@@ -156,7 +161,7 @@ class Fiber:
         if not self.has_memory():
             return "stack not in this core file"
         size = self.stack - self.layout.field(self.stack, "stack.low")
-        used = self.stack - self.layout.field(self.stack, "stack.saved")
+        used = self.stack - self.lowest_in_use()
         return "%.1f of %.0f KiB of stack" % (used / 1024, size / 1024)
 
     def describe(self):

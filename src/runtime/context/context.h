@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // context.h - the switch seam: one suspended flow of control, and the jump between two of them.
 //
-// Boost.Context's fcontext saves the callee-saved registers, the stack pointer, MXCSR and the x87
-// control word. What it does not know of is added here: the sanitizers' idea of the stack. Both
-// want to be told just before a jump and just after it.
+// The switch itself is our own on x86-64, and Boost.Context's elsewhere or if UMCG_PORTABLE_SWITCH
+// asks for it. Both keep the callee-saved registers and the floating-point units' control words.
+// What they do not know of is added here: the sanitizers' idea of the stack. Both sanitizers want
+// to be told just before a jump and just after it.
 #ifndef UMCG_RUNTIME_CONTEXT_CONTEXT_H_
 #define UMCG_RUNTIME_CONTEXT_CONTEXT_H_
 
-#include <boost/context/detail/fcontext.hpp>
 #include <cstddef>
 
 #include "runtime/base/sanitizers.h"
+#if defined(UMCG_SWITCH_OF_BOOST)
+#include "runtime/context/switch_boost.h"
+#else
+#include "runtime/context/switch_x86_64.h"
+#endif
 
 namespace umcg::inline v0::internal {
 
-// Written by the thread that leaves it (before the jump) and by the one that arrives elsewhere from
-// it
-// (`saved`, just after the jump). Whoever may resume it has learnt of it by a release/acquire pair
-// later than both.
+// Written by the thread that leaves it, before the jump or (Boost's) on arrival elsewhere. Whoever
+// may resume it has learnt of it by a release/acquire pair later than both.
 struct Context {
-  boost::context::detail::fcontext_t saved = nullptr;
+  SavedState saved;
 #if UMCG_ASAN
   void* fake_stack = nullptr;
   const void* bottom = nullptr;
@@ -58,18 +61,17 @@ inline void finish_switch([[maybe_unused]] Context& self) noexcept {
 #endif
 }
 
-// Leaves `from` for `to`. With `keeps_frames` false nothing on `from` is looked at again, and ASan
-// may drop its fake frames. Returns when somebody jumps to `from`.
-inline boost::context::detail::transfer_t jump([[maybe_unused]] Context& from, Context& to,
-                                               void* data,
-                                               [[maybe_unused]] bool keeps_frames) noexcept {
+// Leaves `from` for `to`, with `data`. With `keeps_frames` false nothing on `from` is looked at
+// again, and ASan may drop its fake frames. Returns when somebody jumps to `from`, with his data.
+[[gnu::always_inline]] inline void* jump(Context& from, Context& to, void* data,
+                                         [[maybe_unused]] bool keeps_frames) noexcept {
 #if UMCG_ASAN
   __sanitizer_start_switch_fiber(keeps_frames ? &from.fake_stack : nullptr, to.bottom, to.size);
 #endif
 #if UMCG_TSAN
   __tsan_switch_to_fiber(to.tsan, 0);
 #endif
-  return boost::context::detail::jump_fcontext(to.saved, data);
+  return save_and_jump(from.saved, to.saved, data);
 }
 
 }  // namespace umcg::inline v0::internal

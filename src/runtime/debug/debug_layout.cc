@@ -34,7 +34,9 @@ void keep_debug_layout() noexcept { asm volatile("" ::"r"(umcg_debug_layout)); }
 
 using namespace umcg::internal;
 
-#if defined(__x86_64__)
+#if !defined(UMCG_SWITCH_OF_BOOST)
+#define UMCG_SAVED_REGISTERS(X) X(0) X(1)
+#elif defined(__x86_64__)
 #define UMCG_SAVED_REGISTERS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #elif defined(__aarch64__)
 #define UMCG_SAVED_REGISTERS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
@@ -44,7 +46,7 @@ using namespace umcg::internal;
       {"saved.offset", kSavedRegisters[i].offset, nullptr},
 
 constexpr umcg_debug_item umcg_debug_layout[] = {
-    {"version", 1, nullptr},  // one more whenever a name's meaning changes
+    {"version", 2, nullptr},  // one more whenever a name's meaning changes
     {"runtimes", RuntimeList::kMost, DebugLayout::kRuntimes},
     {"runtime.slabs", DebugLayout::kSlabs, nullptr},
     {"runtime.workers", DebugLayout::kWorkers, nullptr},
@@ -67,6 +69,7 @@ constexpr umcg_debug_item umcg_debug_layout[] = {
     {"wait.join", static_cast<std::uint64_t>(WaitReason::kJoin), nullptr},
     {"stack.saved", offsetof(Stack, saved), nullptr},
     {"stack.low", offsetof(Stack, low), nullptr},
+    {"saved.on_stack", kSavedOnStack, nullptr},
     {"saved.size", kSavedFrameSize, nullptr},
     {"saved.pc", kSavedPc, nullptr},
     UMCG_SAVED_REGISTERS(UMCG_SAVED){"worker.current", offsetof(Worker, current), nullptr},

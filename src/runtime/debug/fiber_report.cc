@@ -117,7 +117,7 @@ FiberReport::View FiberReport::look_at(const FiberCore& f) noexcept {
   v.stack = glance_at(f.stack);
   v.has_lent = has_lent(v.stack, v.wait);
   if (v.stack != nullptr && !v.has_lent && v.state != FiberState::kRunning) {
-    v.saved = glance_at(v.stack->saved);
+    v.lowest = lowest_in_use(*v.stack);
   }
   return v;
 }
@@ -199,8 +199,8 @@ void FiberReport::write_fiber(RuntimeCore& rt, const FiberCore& f) {
     add_wait(f, view.wait);
   }
   add_age(rt, view.id);
-  if (view.saved != nullptr) {
-    add_stack(view, reinterpret_cast<std::uint64_t>(view.saved));
+  if (view.lowest != 0) {
+    add_stack(view, view.lowest);
   } else if (thread.sp != 0) {
     add_stack(view, thread.sp);
   }
@@ -210,7 +210,7 @@ void FiberReport::write_fiber(RuntimeCore& rt, const FiberCore& f) {
   } else if (view.has_lent) {
     add("    (that one runs on its stack: see there)\n");
   } else if (walked) {
-    write_frames(view.saved != nullptr);
+    write_frames(view.lowest != 0);
   }
 }
 
@@ -262,9 +262,8 @@ void FiberReport::add_stack(const View& view, std::uint64_t sp) {
 
 bool FiberReport::walk(const View& view, const Worker* w, const ThreadView& thread) {
   StackRange range = range_of(view.stack);
-  if (view.saved != nullptr) {
-    const auto sp = reinterpret_cast<std::uint64_t>(view.saved);
-    if (sp < range.low || sp >= range.high - kSavedFrameSize) return false;
+  if (view.lowest != 0) {
+    if (view.lowest < range.low || view.lowest >= range.high - kSavedFrameSize) return false;
     unwinder_.walk(Registers::saved_in(*view.stack), range, backtrace_);
     return true;
   }

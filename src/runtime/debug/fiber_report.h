@@ -53,8 +53,8 @@ class FiberReport {
     WaitRecord wait;
     const char* name = nullptr;
     Stack* stack = nullptr;
-    bool has_lent = false;  // its stack, to the fiber that it joins
-    void* saved = nullptr;  // the context, if it has left its stack
+    bool has_lent = false;     // its stack, to the fiber that it joins
+    std::uint64_t lowest = 0;  // address in use of its stack, if it has left that
     friend bool operator==(const View&, const View&) = default;
   };
   static View look_at(const FiberCore& f) noexcept;

@@ -152,11 +152,11 @@ inline __attribute__((always_inline)) void end_of_stack() noexcept {
 }
 
 // No fake frames of ASan's: the loop outlives the fake stack of each fiber that it runs.
-__attribute__((no_sanitize("address"))) void fiber_loop(boost::context::detail::transfer_t from) {
+__attribute__((no_sanitize("address"))) void fiber_loop(void* worker) {
   end_of_stack();
-  Worker* w = static_cast<Worker*>(from.data);
+  Worker* w = static_cast<Worker*>(worker);
   Stack& self = *w->current.get()->stack;
-  arrive(from, self);
+  arrive(worker, self);
   for (;;) {
     FiberCore* const next = run_to_end(w, self);
     if (next != nullptr && next->needs_stack() && self.pooled_class) {
@@ -166,7 +166,6 @@ __attribute__((no_sanitize("address"))) void fiber_loop(boost::context::detail::
     }
     Context& to = destination(*w, next);
     w->after = {.what = AfterSwitch::What::kRelease, .stack = &self};
-    w->leaving = &self;
     w = &arrive(jump(self, to, w, false), self);
   }
 }

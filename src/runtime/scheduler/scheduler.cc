@@ -48,9 +48,8 @@ namespace {
   }
 }
 
-inline Worker& arrive_at(boost::context::detail::transfer_t from, Context& self) noexcept {
-  Worker& w = *static_cast<Worker*>(from.data);
-  w.leaving->saved = from.fctx;
+inline Worker& arrive_at(void* worker, Context& self) noexcept {
+  Worker& w = *static_cast<Worker*>(worker);
   finish_switch(self);
   after_switch(w);
   w.after.what = AfterSwitch::What::kNothing;
@@ -70,7 +69,6 @@ inline Worker& arrive_at(boost::context::detail::transfer_t from, Context& self)
   if (is_suspended) w.current.set(next);
   Context& to = is_suspended ? *next->stack : destination(w, next);
   w.after = after;
-  w.leaving = &self;
   Worker& now = arrive_at(jump(self, to, &w, true), self);
   *now.error_number = error_number;
   *now.exceptions = exceptions;
@@ -106,9 +104,7 @@ Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
                  {.what = AfterSwitch::What::kInject, .fiber = &f, .waiter = nullptr});
 }
 
-Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept {
-  return arrive_at(from, self);
-}
+Worker& arrive(void* worker, Context& self) noexcept { return arrive_at(worker, self); }
 
 Context& destination(Worker& w, FiberCore* next) noexcept {
   if (next != nullptr && next->stack == nullptr) {

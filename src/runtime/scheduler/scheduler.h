@@ -50,15 +50,15 @@ void arm_timer(Timer& timer) noexcept;
 
 // Prepares the switch to `next` (null: the host) and says whose context to jump to.
 Context& destination(Worker& w, FiberCore* next) noexcept;
-// First thing on arrival at `self`.
-Worker& arrive(boost::context::detail::transfer_t from, Context& self) noexcept;
+// First thing on arrival at `self`, with what the jump has brought.
+Worker& arrive(void* worker, Context& self) noexcept;
 
 void keep_stack(Worker& w, Stack* stack) noexcept;
 // For a fiber whose worker has lost its server: queues it. Comes back inside the runtime.
 Worker& migrate(Worker& overtaken, FiberCore& f) noexcept;
 
 // Entry point of every fiber stack.
-void fiber_loop(boost::context::detail::transfer_t from);
+void fiber_loop(void* worker);
 // Runs the server's fibers until the worker has lost it or the runtime ends.
 void host_loop(Worker& w) noexcept;
 // Steals, waits, sleeps, until there is a fiber to run; null when the runtime ends. On the host.

@@ -73,7 +73,6 @@ struct alignas(64) Worker {
   Published<FiberCore*> current;
   Server* server = nullptr;
   RuntimeCore* rt = nullptr;
-  Context* leaving = nullptr;
   AfterSwitch after;
   Context host;                   // the thread's own stack
   FiberCore* for_host = nullptr;  // to be run by it: bound, or in need of a stack

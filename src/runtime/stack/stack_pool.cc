@@ -139,7 +139,7 @@ Stack* StackPool::build(StackSlab& slab, std::size_t slot, std::size_t index) no
   s->pooled_class = index == default_class_;
   if (!s->guarded) std::memcpy(low, &kCanary, sizeof kCanary);
   s->describe(low, s->size());
-  s->saved = boost::context::detail::make_fcontext(s->high(), s->size(), entry_);
+  s->saved = state_at_entry(s->high(), s->size(), entry_);
   return s;
 }
 

@@ -41,13 +41,13 @@ struct StackSlab {
 
 class StackPool {
  public:
-  using EntryPoint = void (*)(boost::context::detail::transfer_t);
+  using EntryPoint = void (*)(void*);
 
   static constexpr std::size_t kMinSize = 16 * 1024;
   static constexpr std::size_t kMaxSize = std::size_t{1} << 30;
   static constexpr std::size_t kKeepWarm = std::size_t{64} << 20;
 
-  // `entry` runs on every new stack.
+  // `entry` runs on every new stack. It must not return.
   StackPool(std::size_t default_size, EntryPoint entry);
   ~StackPool();
   StackPool(const StackPool&) = delete;

@@ -8,13 +8,13 @@ namespace umcg::inline v0::internal {
 
 Registers Registers::saved_in(const Context& context) noexcept {
   Registers r;
-  const std::uint64_t frame = glance(&context.saved);
-  if (frame == 0) return r;
-  for (const SavedRegister& s : kSavedRegisters) {
-    r.set(s.number, glance(reinterpret_cast<const char*>(frame) + s.offset));
-  }
-  r.set(kStackRegister, frame + kSavedFrameSize);
-  r.pc = glance(reinterpret_cast<const char*>(frame) + kSavedPc);
+  const std::uint64_t lowest = lowest_in_use(context);
+  if (lowest == 0) return r;
+  const auto* const frame = kSavedOnStack ? reinterpret_cast<const char*>(lowest)
+                                          : reinterpret_cast<const char*>(&context.saved);
+  for (const SavedRegister& s : kSavedRegisters) r.set(s.number, glance(frame + s.offset));
+  r.set(kStackRegister, lowest + kSavedFrameSize);
+  r.pc = glance(frame + kSavedPc);
   return r;
 }
 
