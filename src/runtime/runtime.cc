@@ -13,6 +13,7 @@
 #include "runtime/debug/fiber_report.h"
 #include "runtime/debug/thread_view.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/waiting/wait_graph.h"
 
 namespace umcg::inline v0 {

@@ -24,6 +24,7 @@
 #include "runtime/handoff/server_word.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/stack/overflow.h"
 
 namespace umcg::inline v0::internal {
@@ -177,9 +178,9 @@ void RuntimeCore::inject(FiberCore* f) noexcept {
   inject_.push(f);
   if (idle_.somebody_must_know()) wake_for_work(*this);
   // With nobody idle to take it, it waits for somebody to block.
-  if (idle_.unwatched().any() && !idle_.any()) {
+  if (idle_.any_unwatched() && !idle_.any()) {
     for (Server& s : servers()) {
-      if (idle_.unwatched().test(s.index)) standbys_[s.index].arm();
+      if (idle_.is_unwatched(s.index)) standbys_[s.index].arm();
     }
   }
 }

@@ -12,6 +12,9 @@
  * is gone by then. A server may leave its sleep by a deadline. kExtras: how many fibers are queued by
  * fibers, and sleeps left by deadlines.
  *
+ * That a submitter first asks whether there are listeners at all (IdleSet::has_listeners) adds
+ * nothing: none means that all bits were clear in that one moment.
+ *
  * What holds when nothing can move any more:
  *  - if a fiber is queued anywhere, no server sleeps, and the monitor does not sleep either (it has to
  *    see to servers that are blocked);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What belongs to a fiber and not to the thread under it: errno, exceptions in flight, the
-// floating-point environment.
+// floating-point environment, the registers that a callee preserves.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cfenv>
+#include <cstdint>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -18,6 +19,88 @@
 #include "umcg/mutex.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"
+
+#if defined(__x86_64__)
+// Calls f with value + 1 to value + 6 in rbx, rbp, r12 to r15. Returns how many of them are
+// changed.
+extern "C" int umcg_test_changed_registers(void (*f)(), std::uint64_t value);
+asm(R"(
+  .text
+  .type umcg_test_changed_registers, @function
+umcg_test_changed_registers:
+  .cfi_startproc
+  pushq %rbx
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbx, 0
+  pushq %rbp
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %rbp, 0
+  pushq %r12
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r12, 0
+  pushq %r13
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r13, 0
+  pushq %r14
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r14, 0
+  pushq %r15
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset %r15, 0
+  pushq %rsi
+  .cfi_adjust_cfa_offset 8
+  leaq 1(%rsi), %rbx
+  leaq 2(%rsi), %rbp
+  leaq 3(%rsi), %r12
+  leaq 4(%rsi), %r13
+  leaq 5(%rsi), %r14
+  leaq 6(%rsi), %r15
+  callq *%rdi
+  popq %rsi
+  .cfi_adjust_cfa_offset -8
+  xorl %eax, %eax
+  xorl %ecx, %ecx
+  subq %rsi, %rbx
+  cmpq $1, %rbx
+  setne %cl
+  addl %ecx, %eax
+  subq %rsi, %rbp
+  cmpq $2, %rbp
+  setne %cl
+  addl %ecx, %eax
+  subq %rsi, %r12
+  cmpq $3, %r12
+  setne %cl
+  addl %ecx, %eax
+  subq %rsi, %r13
+  cmpq $4, %r13
+  setne %cl
+  addl %ecx, %eax
+  subq %rsi, %r14
+  cmpq $5, %r14
+  setne %cl
+  addl %ecx, %eax
+  subq %rsi, %r15
+  cmpq $6, %r15
+  setne %cl
+  addl %ecx, %eax
+  popq %r15
+  .cfi_adjust_cfa_offset -8
+  popq %r14
+  .cfi_adjust_cfa_offset -8
+  popq %r13
+  .cfi_adjust_cfa_offset -8
+  popq %r12
+  .cfi_adjust_cfa_offset -8
+  popq %rbp
+  .cfi_adjust_cfa_offset -8
+  popq %rbx
+  .cfi_adjust_cfa_offset -8
+  ret
+  .cfi_endproc
+  .size umcg_test_changed_registers, .-umcg_test_changed_registers
+)");
+#endif
 
 namespace {
 
@@ -175,6 +258,18 @@ TEST_P(PreservedState, ANewFiberRoundsToNearestWhateverItsParentDoes) {
 }
 
 #if defined(__x86_64__)
+TEST_P(PreservedState, CalleeSavedRegisters) {
+  umcg::Runtime rt(options());
+  on_several_fibers(rt, [](int i) {
+    for (int n = 0; n < 200; ++n) {
+      const auto yield = [] { umcg::this_fiber::yield(); };
+      const auto sleep = [] { umcg::this_fiber::sleep_for(1us); };
+      const auto value = static_cast<std::uint64_t>(i) << 32;
+      ASSERT_EQ(umcg_test_changed_registers(n % 8 == 0 ? +sleep : +yield, value), 0);
+    }
+  });
+}
+
 // Two control words: the modes of SSE and of x87 must both be kept.
 TEST_P(PreservedState, SseAndX87Round) {
   umcg::Runtime rt(options());

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "runtime/context/thread_state.h"
+#include "runtime/scheduler/worker.h"
 #include "umcg/event.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"

@@ -258,7 +258,7 @@ TEST_P(WaitGraphTest, ByItselfWhenTheLastServerGoesToSleepLate) {
   });
   CaptureStderr();
   std::thread waiting([&] { one.join(); });  // none of the kind is reported before a thread waits
-  EXPECT_TRUE(umcg_test::eventually([&] { return core.idle().monitor_sleeps().load(); }));
+  EXPECT_TRUE(umcg_test::eventually([&] { return core.idle().monitor_sleeps(); }));
   go_on = true;
   EXPECT_TRUE(umcg_test::eventually([&] { return core.has_reported_deadlock(); }));
   stop.request_stop();

@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "runtime/context/thread_state.h"
 #include "runtime/fiber/fiber_core.h"
+#include "runtime/scheduler/worker.h"
 
 namespace umcg::inline v0::internal {
 namespace {

@@ -8,6 +8,7 @@
 #include "runtime/context/thread_state.h"
 #include "runtime/fiber/stop_state.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/worker.h"
 #include "umcg/blocking.h"
 
 namespace umcg::inline v0::internal {
@@ -33,7 +34,7 @@ void run_interruptible(void (*f)(void*), void* argument) {
     Worker& worker;
     Interruptible call;
     Region(FiberCore& of, Worker& on) noexcept : fiber(of), worker(on) {
-      ++fiber.pins;
+      ++fiber.ties.pins;
       call.nested = std::exchange(worker.interruptible, true);
       fiber.rt->interrupts().add(call);
     }
@@ -43,7 +44,7 @@ void run_interruptible(void (*f)(void*), void* argument) {
       fiber.rt->interrupts().remove(call);
       *error_number = kept;
       worker.interruptible = call.nested;
-      --fiber.pins;
+      --fiber.ties.pins;
     }
     Region(const Region&) = delete;
     Region& operator=(const Region&) = delete;

@@ -13,10 +13,16 @@
 #include "runtime/waiting/thread_record.h"
 
 namespace umcg::inline v0::internal {
+
+// The name is for the instructions of current_worker(). Each copy of the library has its own:
+// hidden.
+extern constinit thread_local Worker* t_worker __asm__("umcg_v0_current_worker");
+[[gnu::tls_model("initial-exec"),
+  gnu::visibility("hidden")]] constinit thread_local Worker* t_worker = nullptr;
+
 namespace {
 
 // initial-exec: one load relative to the thread pointer, also from the shared library.
-[[gnu::tls_model("initial-exec")]] constinit thread_local Worker* t_worker = nullptr;
 [[gnu::tls_model("initial-exec")]] constinit thread_local Runtime* t_entered = nullptr;
 // Its address is the thread's token.
 [[gnu::tls_model("initial-exec")]] alignas(16) constinit thread_local char t_identity = 0;
@@ -57,17 +63,14 @@ inline void opaque() noexcept { asm volatile("" ::: "memory"); }
 
 }  // namespace
 
+#if !defined(__x86_64__)
 Worker* current_worker() noexcept {
   opaque();
   return t_worker;
 }
+#endif
 
 void set_current_worker(Worker* worker) noexcept { t_worker = worker; }
-
-FiberCore* current_fiber() noexcept {
-  opaque();
-  return t_worker != nullptr ? t_worker->current.get() : nullptr;
-}
 
 Runtime* entered_runtime() noexcept {
   opaque();
@@ -76,11 +79,8 @@ Runtime* entered_runtime() noexcept {
 
 void set_entered_runtime(Runtime* runtime) noexcept { t_entered = runtime; }
 
-std::uintptr_t current_token() noexcept {
+std::uintptr_t thread_token() noexcept {
   opaque();
-  if (t_worker != nullptr && t_worker->current.get() != nullptr) {
-    return reinterpret_cast<std::uintptr_t>(t_worker->current.get());
-  }
   return reinterpret_cast<std::uintptr_t>(&t_identity) | kThreadToken;
 }
 
@@ -108,7 +108,7 @@ shim::Task& thread_task() {
 
 ThreadRecord* thread_record() noexcept {
   opaque();
-  if (t_record.record == nullptr) t_record.record = take_thread_record(current_token());
+  if (t_record.record == nullptr) t_record.record = take_thread_record(thread_token());
   return t_record.record;
 }
 

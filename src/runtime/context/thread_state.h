@@ -4,8 +4,9 @@
 //
 // A fiber may come back from a switch on another thread. Compilers do not know that: they keep the
 // address of a thread_local variable, and of errno, in a register across the call. So every access
-// is a call that the compiler cannot look into and must make anew each time. Nothing else in
-// src/runtime may name errno or declare a thread_local (tools/check_tree.sh enforces it).
+// is a call that the compiler cannot look into and must make anew each time, or, for the one on
+// each hot path, instructions that it cannot look into. Nothing else in src/runtime may name errno
+// or declare a thread_local (tools/check_tree.sh enforces it).
 #ifndef UMCG_RUNTIME_CONTEXT_THREAD_STATE_H_
 #define UMCG_RUNTIME_CONTEXT_THREAD_STATE_H_
 
@@ -26,7 +27,6 @@ namespace umcg::inline v0::internal {
 namespace shim {
 struct Task;
 }
-struct FiberCore;
 struct LocalValue;
 struct ThreadRecord;
 struct Worker;
@@ -35,23 +35,34 @@ struct Worker;
 struct ExceptionState {
   void* caught;
   unsigned int uncaught;
+
+  bool any() const noexcept { return caught != nullptr || uncaught != 0; }
 };
 
-// The worker that this thread is, or null on a plain thread.
+// The worker that this thread is, or null on a plain thread. What runs on it: worker.h.
+#if defined(__x86_64__)
+inline Worker* current_worker() noexcept {
+  Worker* worker;
+  asm volatile(
+      "movq umcg_v0_current_worker@gottpoff(%%rip), %0\n\t"
+      "movq %%fs:(%0), %0"
+      : "=r"(worker)
+      :
+      : "memory");
+  return worker;
+}
+#else
 UMCG_OPAQUE Worker* current_worker() noexcept;
+#endif
 void set_current_worker(Worker* worker) noexcept;
-
-// The fiber that runs on this thread, or null.
-UMCG_OPAQUE FiberCore* current_fiber() noexcept;
 
 // The runtime that this plain thread has entered, or null.
 UMCG_OPAQUE Runtime* entered_runtime() noexcept;
 void set_entered_runtime(Runtime* runtime) noexcept;
 
-// Identity of whoever runs here, for locks: unique among what lives, low two bits zero for a fiber
-// and kThreadToken for a plain thread. Never zero.
+// Identity of this thread, for locks: unique among what lives, and with this bit set.
 inline constexpr std::uintptr_t kThreadToken = 2;
-UMCG_OPAQUE std::uintptr_t current_token() noexcept;
+UMCG_OPAQUE std::uintptr_t thread_token() noexcept;
 
 // Pseudo-random, of a sequence of this thread's own. For choices that are to be fair, no more.
 UMCG_OPAQUE std::uint32_t thread_random() noexcept;

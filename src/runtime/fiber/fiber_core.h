@@ -9,6 +9,7 @@
 #define UMCG_RUNTIME_FIBER_FIBER_CORE_H_
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -23,6 +24,15 @@ class FiberGroup;
 class RuntimeCore;
 struct LocalValue;
 struct Stack;
+
+// What keeps a fiber where it is. The fiber's own.
+struct alignas(4) Ties {
+  bool bound = false;           // it has a thread of its own: see bound.h. Constant
+  std::uint8_t no_suspend = 0;  // stop callbacks that it is inside of
+  std::uint16_t pins = 0;       // live ThreadPins
+
+  bool any() const noexcept { return std::bit_cast<std::uint32_t>(*this) != 0; }
+};
 
 // For people: dumps and reports. No protocol depends on it.
 enum class FiberState : std::uint8_t { kFree, kReady, kRunning, kParked, kDone };
@@ -57,18 +67,16 @@ struct alignas(64) FiberCore {
     return n != nullptr ? n : "";
   }
   // Whether it is new, and begins on a stack of the server's.
-  bool needs_stack() const noexcept { return stack == nullptr && !bound; }
+  bool needs_stack() const noexcept { return stack == nullptr && !ties.bound; }
   // On the fiber: whether it may go to another thread here.
-  bool may_migrate() const noexcept { return pins == 0 && no_suspend == 0; }
+  bool may_migrate() const noexcept { return ties.pins == 0 && ties.no_suspend == 0; }
 
   std::atomic<FiberState> state{FiberState::kFree};
   // Owned by whoever runs the fiber or has it in a queue.
-  bool bound : 1 = false;        // has a thread of its own: see bound.h
-  bool patient : 1 = false;      // ran for long before it was queued: see hogs.h
-  std::uint8_t no_suspend = 0;   // stop callbacks that we are inside of
-  std::uint16_t pins = 0;        // live ThreadPins
+  bool patient = false;          // ran for long before it was queued: see hogs.h
   std::uint16_t task_align = 0;  // of a task from operator new, else 0
-  FiberGroup* group = nullptr;   // the scope or pool whose child it is
+  Ties ties;
+  FiberGroup* group = nullptr;  // the scope or pool whose child it is
   // A WaitRecord: what the fiber waits for. Written by the fiber, read by reports about any.
   std::atomic<std::uint64_t> waits_for{0};
   // Values of FiberLocals. Written by the creator, then by the fiber.

@@ -10,6 +10,7 @@
 #include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/sync/event_word.h"
 #include "umcg/fiber.h"
 
@@ -31,7 +32,7 @@ void recycle_here(FiberCore& f) noexcept {
 void wait_for_end(FiberCore& f) {
   if (event_is_set(f.done, kDone)) return;
   FiberCore* const self = current_fiber();
-  if (self == nullptr || !self->may_migrate() || self->bound) {
+  if (self == nullptr || !self->may_migrate() || self->ties.bound) {
     (void)wait_event(f.done, kDone, nullptr, Deadline(), WaitReason::kJoin, &f);
     return;
   }

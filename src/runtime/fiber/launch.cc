@@ -63,8 +63,8 @@ void apply(const SpawnOptions& options, RuntimeCore& rt, FiberCore& f) {
     // Release pairs with the acquire of name_now() in reports.
     f.name.store(name, std::memory_order_release);
   }
-  f.bound = options.bound;
-  if (options.stack_size != 0 && !f.bound) {
+  f.ties.bound = options.bound;
+  if (options.stack_size != 0 && !f.ties.bound) {
     f.stack = rt.stacks().allocate(options.stack_size);
     if (f.stack == nullptr) throw std::bad_alloc();
   }
@@ -78,9 +78,7 @@ void reset(FiberCore& f, RuntimeCore& rt) noexcept {
   f.stack = nullptr;
   f.group = nullptr;
   f.id.store(0, std::memory_order_relaxed);
-  f.pins = 0;
-  f.no_suspend = 0;
-  f.bound = false;
+  f.ties = {};
   f.patient = false;
   f.done.word.store(0, std::memory_order_relaxed);
 }
@@ -112,7 +110,7 @@ FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_
     if (options != nullptr) apply(*options, rt, f);
     inherit_locals(f.locals);
     // A bound fiber's descriptor has its worker there.
-    if (size > FiberCore::kInlineTask || align > 16 || f.bound) {
+    if (size > FiberCore::kInlineTask || align > 16 || f.ties.bound) {
       const std::size_t wanted = std::max<std::size_t>(align, 16);
       f.task = ::operator new (size, std::align_val_t{wanted});
       f.task_align = static_cast<std::uint16_t>(wanted);
@@ -137,7 +135,7 @@ void discard_fiber(FiberCore* f) noexcept {
 void start_fiber(FiberCore* f, const TaskOps* ops, bool detached) {
   RuntimeCore& rt = *f->rt;
   f->ops = ops;
-  if (f->bound) [[unlikely]] {
+  if (f->ties.bound) [[unlikely]] {
     start_bound(*f);
   }
   f->state.store(FiberState::kReady, std::memory_order_relaxed);

@@ -5,8 +5,8 @@
 #include <mutex>
 #include <vector>
 
-#include "runtime/context/thread_state.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/worker.h"
 #include "umcg/internal/fiber_group.h"
 
 namespace umcg::inline v0::internal {
@@ -30,9 +30,9 @@ std::unique_ptr<std::stop_source> make_source(const FiberCore& f) {
 
 bool ask(std::stop_source source) noexcept {
   FiberCore* const self = current_fiber();
-  if (self != nullptr) ++self->no_suspend;
+  if (self != nullptr) ++self->ties.no_suspend;
   const bool first = source.request_stop();
-  if (self != nullptr) --self->no_suspend;
+  if (self != nullptr) --self->ties.no_suspend;
   return first;
 }
 

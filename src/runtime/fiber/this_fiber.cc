@@ -4,10 +4,10 @@
 #include <sched.h>
 
 #include "runtime/base/report.h"
-#include "runtime/context/thread_state.h"
 #include "runtime/fiber/fiber_core.h"
 #include "runtime/fiber/stop_state.h"
 #include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0::this_fiber {
@@ -44,14 +44,14 @@ WaitStatus sleep_until(Deadline deadline, std::stop_token stop) {
 }
 
 ThreadPin::ThreadPin() noexcept {
-  if (FiberCore* f = current_fiber()) ++f->pins;
+  if (FiberCore* f = current_fiber()) ++f->ties.pins;
 }
 
 ThreadPin::~ThreadPin() {
   FiberCore* const f = current_fiber();
   if (f == nullptr) return;
   // A wait under the pin may have cost the thread its server; now the fiber can go where one is.
-  --f->pins;
+  --f->ties.pins;
   if (f->may_migrate()) regain_server();
 }
 

@@ -49,10 +49,7 @@ void Monitor::stop_and_join() noexcept {
 void Monitor::wake() noexcept { (void)shim::wake(*task_); }
 
 void Monitor::wake_if_asleep() noexcept {
-  std::atomic<bool>& asleep = rt_.idle().monitor_sleeps();
-  if (asleep.load(std::memory_order_seq_cst) && asleep.exchange(false, std::memory_order_seq_cst)) {
-    wake();
-  }
+  if (rt_.idle().clear_monitor_sleeps()) wake();
 }
 
 void Monitor::tell_if_all_sleep() noexcept {
@@ -110,7 +107,7 @@ void Monitor::provide_spare() noexcept {
 }
 
 void Monitor::wake_to_repeat() noexcept {
-  rt_.idle().monitor_sleeps().store(false, std::memory_order_seq_cst);
+  (void)rt_.idle().clear_monitor_sleeps();
   wake();
 }
 
@@ -122,21 +119,21 @@ void Monitor::serve_spares() noexcept {
 }
 
 void Monitor::sleep_deep() noexcept {
-  std::atomic<bool>& asleep = rt_.idle().monitor_sleeps();
+  IdleSet& idle = rt_.idle();
   for (bool told = true; told;) {
-    asleep.store(true, std::memory_order_seq_cst);
+    idle.set_monitor_sleeps();
     observer_.look_now(now_ns());
     const bool all_sleep = look_for_deadlocks();
     const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
     const std::int64_t until = due == kNeverNs ? kNeverNs : due + kGrace;
     if (!rt_.has_queued_work() && !rt_.interrupts().any() &&
         !stopping_.load(std::memory_order_seq_cst)) {
-      while (asleep.load(std::memory_order_seq_cst) && !stopping_.load(std::memory_order_seq_cst)) {
+      while (idle.monitor_sleeps() && !stopping_.load(std::memory_order_seq_cst)) {
         if (shim::wait(*task_, until) != 0) break;
       }
     }
-    asleep.store(false, std::memory_order_seq_cst);
-    told = !all_sleep && !rt_.idle().awaits_all().load(std::memory_order_seq_cst);
+    (void)idle.clear_monitor_sleeps();
+    told = !all_sleep && !idle.awaits_all().load(std::memory_order_seq_cst);
   }
 }
 

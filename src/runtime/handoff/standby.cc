@@ -67,7 +67,7 @@ void Standby::stop() noexcept {
 }
 
 void Standby::arm() noexcept {
-  if (rt_ != nullptr && rt_->idle().unwatched().clear(server_->index)) (void)shim::wake(*task_);
+  if (rt_ != nullptr && rt_->idle().end_unwatched(server_->index)) (void)shim::wake(*task_);
 }
 
 void Standby::run() noexcept {
@@ -102,7 +102,7 @@ void Standby::run() noexcept {
     }
     ::sched_yield();
   }
-  rt_->idle().unwatched().clear(server_->index);
+  (void)rt_->idle().end_unwatched(server_->index);
   rt_->release();  // *this is gone
 }
 
@@ -153,14 +153,14 @@ void Standby::follow() noexcept {
 }
 
 void Standby::sleep_until_armed() noexcept {
-  ServerBits& unwatched = rt_->idle().unwatched();
+  IdleSet& idle = rt_->idle();
   const std::uint32_t index = server_->index;
-  unwatched.set(index);
-  if (rt_->has_work_behind(*server_) && !rt_->idle().is_idle(index)) {
-    unwatched.clear(index);
+  idle.begin_unwatched(index);
+  if (rt_->has_work_behind(*server_) && !idle.is_idle(index)) {
+    (void)idle.end_unwatched(index);
     return;
   }
-  while (unwatched.test(index) && !stopping_.load(std::memory_order_seq_cst)) {
+  while (idle.is_unwatched(index) && !stopping_.load(std::memory_order_seq_cst)) {
     (void)shim::wait(*task_, kNeverNs);
   }
 }

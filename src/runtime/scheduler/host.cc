@@ -44,7 +44,7 @@ void host_loop(Worker& w) noexcept {
     FiberCore* f = std::exchange(w.for_host, nullptr);
     if (f == nullptr) f = find_work(w);
     if (f == nullptr) return;
-    if (f->bound) {
+    if (f->ties.bound) {
       give_turn(w, *f);
       return;
     }

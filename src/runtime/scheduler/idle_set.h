@@ -12,8 +12,13 @@
 // was the last one wakes the next (leave_search in idle.cc), so wake-ups spread without a herd. An
 // idle bit is cleared by exactly one: the waker, or its owner. Who clears it owns the wake-up.
 //
+// Each submit asks whether anybody is to be told, and mostly there is nobody. So those who listen
+// are counted: one is added before a bit is set, and taken off after it was cleared. No listener
+// means that no bit is set, in the one order of all these steps; whoever sets one later looks later
+// still.
+//
 // Rejected: waking somebody at each submit (a futex call each: rivals lose 20 to 75 % to it); a
-// count of idle servers beside the bits (two truths that can disagree); a lock around both.
+// count of idle servers in place of the bits (two truths that can disagree); a lock around both.
 #ifndef UMCG_RUNTIME_SCHEDULER_IDLE_SET_H_
 #define UMCG_RUNTIME_SCHEDULER_IDLE_SET_H_
 
@@ -38,33 +43,67 @@ class IdleSet {
     return searching_.compare_exchange_strong(none, 1, std::memory_order_seq_cst);
   }
 
-  // For a submitter, after its store: whether there is anybody to wake.
+  // For a submitter, after its store: whether there may be anybody to tell. Then, who.
+  bool has_listeners() const noexcept { return listeners_.load(std::memory_order_seq_cst) != 0; }
   bool somebody_must_know() const noexcept {
     return (searching_.load(std::memory_order_seq_cst) == 0 && idle_.any()) ||
            monitor_sleeps_.load(std::memory_order_seq_cst);
   }
+
+  // The servers that sleep. True if the caller has taken it out.
+  void publish(std::uint32_t server) noexcept { enter(idle_, server); }
+  bool withdraw(std::uint32_t server) noexcept { return leave(idle_, server); }
+  // Takes one server out and returns its index; -1 if all are busy.
+  int take_one() noexcept {
+    const int server = idle_.take_one();
+    if (server >= 0) listeners_.fetch_sub(1, std::memory_order_seq_cst);
+    return server;
+  }
+  bool is_idle(std::uint32_t server) const noexcept { return idle_.test(server); }
+  bool any() const noexcept { return idle_.any(); }
+  bool all() const noexcept { return idle_.count() == servers_; }
+  std::uint32_t count() const noexcept { return idle_.count(); }
+
   // The monitor sleeps and takes part in the same protocol: it sets this, looks at all queues once
-  // more, then sleeps. Beside the others since each submit reads it.
-  std::atomic<bool>& monitor_sleeps() noexcept { return monitor_sleeps_; }
+  // more, then sleeps. Clearing it: true if it was set.
+  void set_monitor_sleeps() noexcept {
+    listeners_.fetch_add(1, std::memory_order_seq_cst);
+    if (monitor_sleeps_.exchange(true, std::memory_order_seq_cst)) {
+      listeners_.fetch_sub(1, std::memory_order_seq_cst);
+    }
+  }
+  bool clear_monitor_sleeps() noexcept {
+    const bool changed = monitor_sleeps_.load(std::memory_order_seq_cst) &&
+                         monitor_sleeps_.exchange(false, std::memory_order_seq_cst);
+    if (changed) listeners_.fetch_sub(1, std::memory_order_seq_cst);
+    return changed;
+  }
+  bool monitor_sleeps() const noexcept { return monitor_sleeps_.load(std::memory_order_seq_cst); }
   // It wants to know when all servers sleep. It sets this, then looks whether they do; who goes to
   // sleep sets its bit, then looks at this: one of them sees that all sleep.
   std::atomic<bool>& awaits_all() noexcept { return awaits_all_; }
-  bool all() const noexcept { return idle_.count() == servers_; }
-  // So does the standby of a server that is in this set.
-  ServerBits& unwatched() noexcept { return unwatched_; }
-  const ServerBits& unwatched() const noexcept { return unwatched_; }
 
-  bool any() const noexcept { return idle_.any(); }
-  std::uint32_t count() const noexcept { return idle_.count(); }
-  bool is_idle(std::uint32_t server) const noexcept { return idle_.test(server); }
-  void publish(std::uint32_t server) noexcept { idle_.set(server); }
-  // True if the caller cleared the bit.
-  bool withdraw(std::uint32_t server) noexcept { return idle_.clear(server); }
-  // Takes one server out and returns its index; -1 if all are busy.
-  int take_one() noexcept { return idle_.take_one(); }
+  // The servers whose standby sleeps, which takes part likewise. True if the caller has taken it
+  // out.
+  void begin_unwatched(std::uint32_t server) noexcept { enter(unwatched_, server); }
+  bool end_unwatched(std::uint32_t server) noexcept { return leave(unwatched_, server); }
+  bool is_unwatched(std::uint32_t server) const noexcept { return unwatched_.test(server); }
+  bool any_unwatched() const noexcept { return unwatched_.any(); }
 
  private:
-  alignas(64) std::atomic<std::uint32_t> searching_{0};
+  void enter(ServerBits& set, std::uint32_t server) noexcept {
+    listeners_.fetch_add(1, std::memory_order_seq_cst);
+    if (!set.set(server)) listeners_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  bool leave(ServerBits& set, std::uint32_t server) noexcept {
+    const bool mine = set.test(server) && set.clear(server);
+    if (mine) listeners_.fetch_sub(1, std::memory_order_seq_cst);
+    return mine;
+  }
+
+  // Beside each other, since each submit reads the first, and the next ones if that says so.
+  alignas(64) std::atomic<std::uint32_t> listeners_{0};
+  std::atomic<std::uint32_t> searching_{0};
   std::atomic<bool> monitor_sleeps_{false};
   std::atomic<bool> awaits_all_{false};
   const std::uint32_t servers_;

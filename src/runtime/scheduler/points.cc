@@ -12,6 +12,7 @@
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/worker.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -27,7 +28,7 @@ std::uint64_t own_tid() noexcept { return static_cast<std::uint64_t>(::syscall(S
 // As in destination(): whether no host comes in between.
 bool runs_directly(const Server& s, const FiberCore* next, bool on_same_stack) noexcept {
   return next != nullptr &&
-         (next->stack != nullptr || (!next->bound && (on_same_stack || s.stacks != nullptr)));
+         (next->stack != nullptr || (!next->ties.bound && (on_same_stack || s.stacks != nullptr)));
 }
 
 // Holds the caller up, or not; then whether it takes another turn.

@@ -67,6 +67,12 @@ FiberCore* pick_fairly(Server& s) noexcept {
   return s.ready.pop();
 }
 
+void overflow(Server& s, FiberChain half, FiberCore* fiber) noexcept {
+  half.push_back(fiber);
+  count_here(s.counters.overflows);
+  s.rt->inject_queue().push(half);
+}
+
 void fire(Server& s, TimerHeap& timers, std::int64_t now) noexcept {
   std::uint64_t fired = 0;
   const FiberChain due = timers.fire(now, &fired);
@@ -79,10 +85,10 @@ void fire(Server& s, TimerHeap& timers, std::int64_t now) noexcept {
 
 }  // namespace
 
-void notify_sleepers(Server& s) noexcept {
+void notify_listeners(Server& s) noexcept {
   RuntimeCore& rt = *s.rt;
   if (rt.idle().somebody_must_know()) wake_for_work(rt);
-  if (rt.idle().unwatched().test(s.index)) rt.standby_of(s)->arm();
+  if (rt.idle().is_unwatched(s.index)) rt.standby_of(s)->arm();
 }
 
 FiberCore* take_injected(Server& s) noexcept {
@@ -114,7 +120,7 @@ FiberCore* pop_fresh_slow(Server& s) noexcept {
 }
 
 void ensure_watched(Server& s) noexcept {
-  if (s.rt->idle().unwatched().test(s.index) && s.rt->has_work_behind(s)) {
+  if (s.rt->idle().is_unwatched(s.index) && s.rt->has_work_behind(s)) {
     s.rt->standby_of(s)->arm();
   }
 }
@@ -122,14 +128,16 @@ void ensure_watched(Server& s) noexcept {
 FiberCore* look_further(Server& s) noexcept {
   fire_due_timers(s);
   s.look_fairly = !s.look_fairly;
-  s.until_look = s.look_fairly ? kLookPeriod - 1 : kLookPeriod;
+  s.next_look += s.look_fairly ? kLookPeriod - 1 : kLookPeriod;
   return s.look_fairly ? nullptr : pick_fairly(s);
 }
 
-void overflow(Server& s, FiberChain half, FiberCore* fiber) noexcept {
-  half.push_back(fiber);
-  count_here(s.counters.overflows);
-  s.rt->inject_queue().push(half);
+void overflow_ready(Server& s, FiberCore* fiber) noexcept {
+  overflow(s, s.ready.take_half(), fiber);
+}
+
+void overflow_fresh(Server& s, FiberCore* fiber) noexcept {
+  overflow(s, s.fresh.take_half(), fiber);
 }
 
 void fire_due_timers(Server& s) noexcept {

@@ -25,9 +25,10 @@ FiberCore* look_further(Server& s) noexcept;
 FiberCore* pop_fresh_slow(Server& s) noexcept;
 FiberCore* take_injected(Server& s) noexcept;
 // The fiber found its queue full: it goes to the shared one, with half of that.
-void overflow(Server& s, FiberChain half, FiberCore* fiber) noexcept;
-// Somebody sleeps who must learn of what was queued.
-void notify_sleepers(Server& s) noexcept;
+[[gnu::cold]] void overflow_ready(Server& s, FiberCore* fiber) noexcept;
+[[gnu::cold]] void overflow_fresh(Server& s, FiberCore* fiber) noexcept;
+// Somebody listens, who may have to learn of what was queued.
+void notify_listeners(Server& s) noexcept;
 
 // In turn 31 and 30, so that a fair pick is each 61st: a prime falls in step with nothing, such as
 // two picks in turn.
@@ -42,8 +43,9 @@ inline FiberCore* pop_fresh(Server& s) noexcept {
 
 // The next fiber of this server, or null.
 inline FiberCore* pick_next(Server& s, Picking picking) noexcept {
-  s.tick.store(s.tick.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (--s.until_look == 0) [[unlikely]] {
+  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed) + 1;
+  s.tick.store(tick, std::memory_order_relaxed);
+  if (tick == s.next_look) [[unlikely]] {
     if (FiberCore* f = look_further(s)) return f;
   }
   FiberCore* f;
@@ -59,15 +61,14 @@ inline FiberCore* pick_next(Server& s, Picking picking) noexcept {
 
 // After the fiber was queued, by a seq_cst store.
 inline void notify_work(Server& s) noexcept {
-  const IdleSet& idle = s.rt->idle();
-  if (idle.somebody_must_know() || idle.unwatched().test(s.index)) [[unlikely]] {
-    notify_sleepers(s);
+  if (s.rt->idle().has_listeners()) [[unlikely]] {
+    notify_listeners(s);
   }
 }
 
 inline void push_ready(Server& s, FiberCore* fiber) noexcept {
   if (!s.ready.push(fiber, std::memory_order_seq_cst)) [[unlikely]] {
-    overflow(s, s.ready.take_half(), fiber);
+    overflow_ready(s, fiber);
   }
   notify_work(s);
 }
@@ -78,7 +79,7 @@ inline void push_ready(Server& s, FiberChain chain) noexcept {
 
 inline void push_fresh(Server& s, FiberCore* fiber) noexcept {
   if (!s.fresh.push(fiber)) [[unlikely]] {
-    overflow(s, s.fresh.take_half(), fiber);
+    overflow_fresh(s, fiber);
   }
   notify_work(s);
 }

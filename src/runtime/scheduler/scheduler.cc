@@ -60,10 +60,12 @@ inline Worker& arrive_at(void* worker, Context& self) noexcept {
 // worker. Inlined, and with it all that a switch needs: it is the hottest path of all.
 [[gnu::always_inline]] inline Worker& suspend(Worker& w, FiberCore& f, FiberCore* next,
                                               AfterSwitch after) noexcept {
-  // What belongs to the fiber but is kept per thread. The thread is left with nothing in flight.
+  // What belongs to the fiber but is kept per thread. The thread is left with nothing in flight,
+  // and so it is found.
   const int error_number = *w.error_number;
   const ExceptionState exceptions = *w.exceptions;
-  *w.exceptions = {};
+  if (exceptions.any()) [[unlikely]]
+    *w.exceptions = {};
   Stack& self = *f.stack;
   const bool is_suspended = next != nullptr && next->stack != nullptr;
   if (is_suspended) w.current.set(next);
@@ -71,13 +73,25 @@ inline Worker& arrive_at(void* worker, Context& self) noexcept {
   w.after = after;
   Worker& now = arrive_at(jump(self, to, &w, true), self);
   *now.error_number = error_number;
-  *now.exceptions = exceptions;
+  if (exceptions.any()) [[unlikely]]
+    *now.exceptions = exceptions;
   f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   return now;
 }
 
 // Enters the runtime with a server, whatever it takes.
 Worker& enter_or_migrate(Worker& w, FiberCore& f) noexcept { return enter(w) ? w : migrate(w, f); }
+
+[[gnu::cold]] void yield_tied(Worker& w, FiberCore& f) {
+  if (f.ties.no_suspend != 0) die("a stop callback must not suspend");
+  if (f.ties.pins != 0) {
+    ::sched_yield();
+  } else if (enter(w)) {
+    yield_bound(w, f);
+  } else {
+    leave(migrate(w, f));
+  }
+}
 
 // What comes before a fiber leaves its stack, or lends it, until its wait is ended. Inside the
 // runtime. The next fiber, or null.
@@ -94,7 +108,7 @@ FiberCore* begin_park(Worker& w, FiberCore& f) noexcept {
 }  // namespace
 
 Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
-  if (f.bound) {
+  if (f.ties.bound) {
     wait_for_turn(overtaken, f);
     return overtaken;
   }
@@ -109,7 +123,7 @@ Worker& arrive(void* worker, Context& self) noexcept { return arrive_at(worker, 
 Context& destination(Worker& w, FiberCore* next) noexcept {
   if (next != nullptr && next->stack == nullptr) {
     Server& s = *w.server;
-    if (next->bound || s.stacks == nullptr) {
+    if (next->ties.bound || s.stacks == nullptr) {
       // The host gives a bound one its turn; and it may wait for memory, which we may not. Not by
       // way of a queue: the host would rather take one that goes on, such as a fiber that yields
       // and yields until `next` has done something.
@@ -132,7 +146,7 @@ void park(Waiter& waiter) {
   }
   Worker& w = *current_worker();
   FiberCore& f = *w.current.get();
-  if (f.bound) {
+  if (f.ties.bound) {
     park_bound(w, f, waiter);
     return;
   }
@@ -169,21 +183,19 @@ bool yield_current() {
   if (here == nullptr || here->current.get() == nullptr) return false;
   Worker& w = *here;
   FiberCore& f = *w.current.get();
-  if (f.no_suspend != 0) die("a stop callback must not suspend");
-  if (f.pins != 0) {
-    ::sched_yield();
+  if (f.ties.any()) [[unlikely]] {
+    yield_tied(w, f);
     return true;
   }
   if (!enter(w)) {
     leave(migrate(w, f));  // it has stood in a queue: others went first
     return true;
   }
-  if (f.bound) {
-    yield_bound(w, f);
-    return true;
-  }
   Server& s = *w.server;
-  f.patient = s.long_turn.load(std::memory_order_relaxed) == s.tick.load(std::memory_order_relaxed);
+  if (s.long_turn.load(std::memory_order_relaxed) == s.tick.load(std::memory_order_relaxed))
+      [[unlikely]] {
+    f.patient = true;
+  }
   FiberCore* const next = pick_next(s, Picking::kYield);
   if (next == nullptr) {
     f.patient = false;

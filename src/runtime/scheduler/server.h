@@ -58,7 +58,7 @@ struct alignas(128) Server {
 
   // The holder's.
   std::atomic<std::uint32_t> tick{0};       // one more with each fiber picked; the monitor reads it
-  std::uint32_t until_look = 1;             // picks before the next look beyond the queues
+  std::uint32_t next_look = 1;              // the tick of the next look beyond the queues
   bool look_fairly = false;                 // at every second of them
   std::atomic<std::uint32_t> long_turn{0};  // the tick of one, as the monitor found
   bool short_slices = false;                // the holder's thread has them

@@ -30,8 +30,10 @@ class ServerBits {
   bool test(std::uint32_t server) const noexcept {
     return (words_[server / 64].load(std::memory_order_seq_cst) & bit(server)) != 0;
   }
-  void set(std::uint32_t server) noexcept {
-    words_[server / 64].fetch_or(bit(server), std::memory_order_seq_cst);
+  // True if the caller set the bit.
+  bool set(std::uint32_t server) noexcept {
+    return (words_[server / 64].fetch_or(bit(server), std::memory_order_seq_cst) & bit(server)) ==
+           0;
   }
   // True if the caller cleared the bit.
   bool clear(std::uint32_t server) noexcept {

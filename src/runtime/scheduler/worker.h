@@ -122,6 +122,19 @@ struct alignas(64) Worker {
   Worker* next_idle = nullptr;  // under the pool's lock
 };
 
+// The fiber that runs on this thread, or null.
+inline FiberCore* current_fiber() noexcept {
+  const Worker* const w = current_worker();
+  return w != nullptr ? w->current.get() : nullptr;
+}
+
+// Identity of whoever runs here, for locks: unique among what lives. The low two bits are zero for
+// a fiber; see thread_token() for a plain thread.
+inline std::uintptr_t current_token() noexcept {
+  FiberCore* const f = current_fiber();
+  return f != nullptr ? reinterpret_cast<std::uintptr_t>(f) : thread_token();
+}
+
 }  // namespace umcg::inline v0::internal
 
 #endif  // UMCG_RUNTIME_SCHEDULER_WORKER_H_

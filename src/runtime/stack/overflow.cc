@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 
 #include "runtime/base/report.h"
-#include "runtime/context/thread_state.h"
 #include "runtime/fiber/fiber_core.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/stack/stack_pool.h"
 
 namespace umcg::inline v0::internal {

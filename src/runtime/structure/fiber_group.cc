@@ -2,9 +2,9 @@
 #include "umcg/internal/fiber_group.h"
 
 #include "runtime/base/report.h"
-#include "runtime/context/thread_state.h"
 #include "runtime/fiber/fiber_core.h"
 #include "runtime/fiber/fiber_locals.h"
+#include "runtime/scheduler/worker.h"
 
 namespace umcg::inline v0::internal {
 

@@ -28,6 +28,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/waiting/wait_queue.h"
 #include "umcg/blocking.h"
 

@@ -17,7 +17,7 @@
 
 #include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
-#include "runtime/context/thread_state.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/sync/take_soon.h"
 #include "runtime/waiting/wait_queue.h"
 

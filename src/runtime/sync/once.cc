@@ -5,7 +5,7 @@
 #include "umcg/once.h"
 
 #include "runtime/base/report.h"
-#include "runtime/context/thread_state.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0 {

@@ -12,8 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "runtime/context/thread_state.h"
 #include "runtime/fiber/fiber_core.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/stack/stack.h"
 
 namespace umcg::inline v0::internal {

@@ -13,7 +13,7 @@
 
 namespace umcg::inline v0::internal {
 
-// Who: see current_token() in thread_state.h. 0: nobody.
+// Who: see current_token() in worker.h. 0: nobody.
 using Token = std::uintptr_t;
 
 // What a fiber or thread waits for; nothing, if it is not there any more.

@@ -11,6 +11,7 @@
 #include "runtime/context/thread_state.h"
 #include "runtime/handoff/handoff.h"
 #include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/time/timer_heap.h"
 #include "runtime/waiting/thread_record.h"
 
@@ -27,8 +28,8 @@ void make_ready(const Claim& claim) noexcept {
 
 Waiter::Waiter(WaitReason reason, const void* object) : reason_(reason), object_(object) {
   FiberCore* const f = current_fiber();
-  if (f != nullptr && f->no_suspend != 0) die("a stop callback must not suspend");
-  if (f != nullptr && f->pins == 0) {
+  if (f != nullptr && f->ties.no_suspend != 0) die("a stop callback must not suspend");
+  if (f != nullptr && f->ties.pins == 0) {
     fiber_ = f;
   } else {
     thread_ = shim::tid_of(thread_task());

@@ -98,7 +98,7 @@ class Waiter {
   // For an object with a place for one waiter, who is parked when it is entered there
   // (semaphore.cc): no claim is needed then. A wait without a limit, of a fiber that is unpinned
   // and unbound.
-  bool can_park_directly() const noexcept { return fiber_ != nullptr && !fiber_->bound; }
+  bool can_park_directly() const noexcept { return fiber_ != nullptr && !fiber_->ties.bound; }
   // Parks the fiber; the far side of the switch calls enter(node, object). If that is false, or
   // when somebody claims or calls make_ready_directly(), it runs on. Returns the claim, or kParked.
   Outcome park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who sleeps, and whether anybody is to be told: a submitter that sees no listener must be right,
+// and no listener may be counted for ever.
+#include "runtime/scheduler/idle_set.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "support/sanitizers.h"
+
+namespace {
+
+using umcg::internal::IdleSet;
+
+TEST(IdleSet, EachListenerCountsOnce) {
+  IdleSet set(3);
+  EXPECT_FALSE(set.has_listeners());
+
+  set.publish(1);
+  EXPECT_TRUE(set.has_listeners());
+  EXPECT_TRUE(set.somebody_must_know());
+  EXPECT_TRUE(set.withdraw(1));
+  EXPECT_FALSE(set.withdraw(1));
+  EXPECT_FALSE(set.has_listeners());
+
+  set.publish(2);
+  EXPECT_EQ(set.take_one(), 2);
+  EXPECT_EQ(set.take_one(), -1);
+  EXPECT_FALSE(set.has_listeners());
+
+  set.set_monitor_sleeps();
+  set.set_monitor_sleeps();
+  EXPECT_TRUE(set.has_listeners());
+  EXPECT_TRUE(set.clear_monitor_sleeps());
+  EXPECT_FALSE(set.clear_monitor_sleeps());
+  EXPECT_FALSE(set.has_listeners());
+
+  set.begin_unwatched(0);
+  set.begin_unwatched(0);
+  EXPECT_TRUE(set.has_listeners());
+  EXPECT_FALSE(set.somebody_must_know());
+  EXPECT_TRUE(set.end_unwatched(0));
+  EXPECT_FALSE(set.end_unwatched(0));
+  EXPECT_FALSE(set.has_listeners());
+}
+
+// As between a server that goes to sleep and one that queues work, over and over: never do both
+// miss the other.
+TEST(IdleSet, SleeperOrSubmitterSeesTheOther) {
+  for (int i = 0; i < umcg_test::scaled(20'000); ++i) {
+    IdleSet set(1);
+    std::atomic<int> queued{0};
+    std::atomic<int> ready{0};
+    bool sleeper_saw = false;
+    const auto meet = [&] {
+      for (ready.fetch_add(1); ready.load() != 2;) std::this_thread::yield();
+    };
+    std::thread sleeper([&] {
+      meet();
+      set.publish(0);
+      sleeper_saw = queued.load(std::memory_order_seq_cst) != 0;
+    });
+    meet();
+    queued.store(1, std::memory_order_seq_cst);
+    const bool submitter_saw = set.has_listeners() && set.somebody_must_know();
+    sleeper.join();
+    ASSERT_TRUE(sleeper_saw || submitter_saw);
+  }
+}
+
+TEST(IdleSet, NobodyIsCountedForEver) {
+  constexpr std::uint32_t kServers = 2;
+  IdleSet set(kServers);
+  std::vector<std::thread> threads;
+  for (std::uint32_t n = 0; n < kServers; ++n) {
+    threads.emplace_back([&, n] {
+      for (int i = 0; i < umcg_test::scaled(100'000); ++i) {
+        set.publish(n);
+        set.begin_unwatched(n);
+        if (i % 3 == 0) (void)set.take_one();
+        (void)set.withdraw(n);
+        (void)set.end_unwatched(n);
+        (void)set.end_unwatched(kServers - 1 - n);
+        set.set_monitor_sleeps();
+        (void)set.clear_monitor_sleeps();
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  while (set.take_one() >= 0) {
+  }
+  for (std::uint32_t n = 0; n < kServers; ++n) (void)set.end_unwatched(n);
+  (void)set.clear_monitor_sleeps();
+  EXPECT_FALSE(set.has_listeners());
+}
+
+}  // namespace
