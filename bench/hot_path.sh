@@ -20,10 +20,10 @@ trap 'rm -rf "$scratch"' EXIT
 
 limits() {
   cat <<'LIST'
-yield 230
-spawn 630
-park 420
-lock 70
+yield 190
+spawn 565
+park 356
+lock 45
 LIST
 }
 

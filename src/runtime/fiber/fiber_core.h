@@ -32,6 +32,8 @@ struct alignas(4) Ties {
   std::uint16_t pins = 0;       // live ThreadPins
 
   bool any() const noexcept { return std::bit_cast<std::uint32_t>(*this) != 0; }
+  // The thread of a bound one is there for its waits.
+  bool any_but_bound() const noexcept { return Ties{false, no_suspend, pins}.any(); }
 };
 
 // For people: dumps and reports. No protocol depends on it.
@@ -69,7 +71,7 @@ struct alignas(64) FiberCore {
   // Whether it is new, and begins on a stack of the server's.
   bool needs_stack() const noexcept { return stack == nullptr && !ties.bound; }
   // On the fiber: whether it may go to another thread here.
-  bool may_migrate() const noexcept { return ties.pins == 0 && ties.no_suspend == 0; }
+  bool may_migrate() const noexcept { return !ties.any_but_bound(); }
 
   std::atomic<FiberState> state{FiberState::kFree};
   // Owned by whoever runs the fiber or has it in a queue.

@@ -218,18 +218,14 @@ void regain_server() {
 
 void make_ready(FiberCore* fiber) noexcept {
   Worker* const w = current_worker();
-  if (w != nullptr && w->rt == fiber->rt && enter(*w)) {
-    if (w->server->is_hooked()) [[unlikely]] {
-      if (at_unpark(*w, *fiber)) {
-        leave(*w);
-        return;
-      }
-    }
-    push_ready(*w->server, fiber);
-    leave(*w);
-  } else {
+  if (w == nullptr || w->rt != fiber->rt || !enter(*w)) {
     fiber->rt->inject_from_outside(fiber);
+    return;
   }
+  const bool queued = w->server->is_hooked() && at_unpark(*w, *fiber);
+  if (!queued) [[likely]]
+    push_ready(*w->server, fiber);
+  leave(*w);
 }
 
 void arm_timer(Timer& timer) noexcept {

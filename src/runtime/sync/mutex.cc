@@ -66,8 +66,8 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept
   return taken ? Try::kTaken : Try::kHeld;
 }
 
-WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
-                     const std::stop_token* stop, Deadline deadline) {
+[[gnu::noinline]] WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
+                                       const std::stop_token* stop, Deadline deadline) {
   const std::uintptr_t token = current_token();
   if ((owner.load(std::memory_order_relaxed) & ~kWaiting) == token && deadline.is_never() &&
       (stop == nullptr || !stop->stop_possible())) {
@@ -102,7 +102,16 @@ WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
   }
 }
 
-void unlock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue) {
+[[gnu::noinline]] void lock_contended(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
+                                      std::uintptr_t token, std::uintptr_t seen) {
+  if (take_soon(seen & ~kWaiting, [&] { return try_once(owner, token); })) {
+    settle_giver(queue);
+  } else {
+    (void)lock_slow(owner, queue, nullptr, Deadline());
+  }
+}
+
+[[gnu::noinline]] void unlock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue) {
   if ((owner.load(std::memory_order_relaxed) & ~kWaiting) != current_token()) {
     die("Mutex: unlock() by one who is not the owner");
   }
@@ -139,13 +148,12 @@ bool Mutex::try_lock() noexcept {
 void Mutex::lock() {
   const std::uintptr_t token = current_token();
   std::uintptr_t seen = 0;
-  if (!owner_.compare_exchange_strong(seen, token, std::memory_order_acquire,
-                                      std::memory_order_relaxed) &&
-      !take_soon(seen & ~kWaiting, [&] { return try_once(owner_, token); })) {
-    (void)lock_slow(owner_, queue_, nullptr, Deadline());
-    return;
+  if (owner_.compare_exchange_strong(seen, token, std::memory_order_acquire,
+                                     std::memory_order_relaxed)) [[likely]] {
+    settle_giver(queue_);
+  } else {
+    lock_contended(owner_, queue_, token, seen);
   }
-  settle_giver(queue_);
 }
 
 WaitStatus Mutex::lock(std::stop_token stop, Deadline deadline) UMCG_NO_THREAD_SAFETY_ANALYSIS {

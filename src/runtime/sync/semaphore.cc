@@ -29,6 +29,20 @@ WaitNode& direct_waiter(std::int64_t state) noexcept {
   return *reinterpret_cast<WaitNode*>(static_cast<std::intptr_t>(-state));
 }
 
+bool try_take(std::atomic<std::int64_t>& state, WaitQueue& queue, std::int64_t n) noexcept {
+  if (n < 0) die("Semaphore: acquire() of a negative number of permits");
+  std::int64_t seen = state.load(std::memory_order_relaxed);
+  while ((seen & kWaiting) == 0 && seen / 2 >= n) {
+    // Acquire pairs with the release of release().
+    if (state.compare_exchange_weak(seen, seen - 2 * n, std::memory_order_acquire,
+                                    std::memory_order_relaxed)) {
+      settle_giver(queue);
+      return true;
+    }
+  }
+  return false;
+}
+
 // Sets the bit. Under the lock. False, with a new look at the state, if another one was faster.
 bool announce(QueueLock& lock, std::atomic<std::int64_t>& state, std::int64_t& seen) noexcept {
   const std::int64_t announced = waits_directly(seen) ? kWaiting : seen | kWaiting;
@@ -76,14 +90,29 @@ void grant(QueueLock& lock, std::atomic<std::int64_t>& state, Wakeups& wakeups) 
   state.fetch_and(~kWaiting, std::memory_order_release);
 }
 
+// False: nobody waits any more, and nothing is done.
+[[gnu::noinline]] bool release_to_waiters(std::atomic<std::int64_t>& state, WaitQueue& queue,
+                                          std::int64_t n) noexcept {
+  Wakeups wakeups;
+  QueueLock lock(queue);
+  if ((state.load(std::memory_order_relaxed) & kWaiting) == 0)
+    return false;  // the last one gave up
+  if (state.fetch_add(2 * n, std::memory_order_acq_rel) / 2 > Semaphore::max() - n) {
+    die("Semaphore: more than max() permits");
+  }
+  grant(lock, state, wakeups);
+  return true;
+}
+
 // After somebody has left the queue: he may have stood before smaller requests.
 void serve_those_behind(QueueLock& lock, std::atomic<std::int64_t>& state,
                         Wakeups& wakeups) noexcept {
   if ((state.load(std::memory_order_relaxed) & kWaiting) != 0) grant(lock, state, wakeups);
 }
 
-WaitStatus acquire_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
-                        const std::stop_token* stop, Deadline deadline, std::int64_t n) {
+[[gnu::noinline]] WaitStatus acquire_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
+                                          const std::stop_token* stop, Deadline deadline,
+                                          std::int64_t n) {
   Waiter waiter(WaitReason::kSemaphore, &state);
   WaitNode node{.waiter = &waiter, .amount = n};
   {
@@ -145,33 +174,22 @@ SelectCase Semaphore::on_acquire(std::ptrdiff_t n) noexcept {
   return {.ops = &Case::kOps, .object = this, .number = n};
 }
 
-bool Semaphore::try_acquire(std::ptrdiff_t n) noexcept {
-  if (n < 0) die("Semaphore: acquire() of a negative number of permits");
-  std::int64_t seen = state_.load(std::memory_order_relaxed);
-  while ((seen & kWaiting) == 0 && seen / 2 >= n) {
-    // Acquire pairs with the release of release().
-    if (state_.compare_exchange_weak(seen, seen - 2 * n, std::memory_order_acquire,
-                                     std::memory_order_relaxed)) {
-      settle_giver(queue_);
-      return true;
-    }
-  }
-  return false;
-}
+bool Semaphore::try_acquire(std::ptrdiff_t n) noexcept { return try_take(state_, queue_, n); }
 
 void Semaphore::acquire(std::ptrdiff_t n) {
-  if (try_acquire(n) || (n == 1 && acquire_directly(state_))) return;
+  if (try_take(state_, queue_, n) || (n == 1 && acquire_directly(state_))) return;
   (void)acquire_slow(state_, queue_, nullptr, Deadline(), n);
 }
 
 WaitStatus Semaphore::acquire(std::stop_token stop, Deadline deadline, std::ptrdiff_t n) {
-  return try_acquire(n) ? WaitStatus::kReady : acquire_slow(state_, queue_, &stop, deadline, n);
+  if (try_take(state_, queue_, n)) return WaitStatus::kReady;
+  return acquire_slow(state_, queue_, &stop, deadline, n);
 }
 
 void Semaphore::release(std::ptrdiff_t n) noexcept {
   if (n < 0) die("Semaphore: release() of a negative number of permits");
   if (n == 0) return;
-  for (;;) {
+  do {
     std::int64_t seen = state_.load(std::memory_order_relaxed);
     while ((seen & kWaiting) == 0) {
       const bool direct = waits_directly(seen);
@@ -184,15 +202,7 @@ void Semaphore::release(std::ptrdiff_t n) noexcept {
         return;
       }
     }
-    Wakeups wakeups;
-    QueueLock lock(queue_);
-    if ((state_.load(std::memory_order_relaxed) & kWaiting) == 0) continue;  // the last one gave up
-    if (state_.fetch_add(2 * n, std::memory_order_acq_rel) / 2 > max() - n) {
-      die("Semaphore: more than max() permits");
-    }
-    grant(lock, state_, wakeups);
-    return;
-  }
+  } while (!release_to_waiters(state_, queue_, n));
 }
 
 }  // namespace umcg::inline v0

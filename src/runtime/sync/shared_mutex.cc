@@ -93,7 +93,7 @@ bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
   return false;
 }
 
-bool take_soon(State& state, WaitQueue& queue, Kind kind) noexcept {
+[[gnu::noinline]] bool take_soon(State& state, WaitQueue& queue, Kind kind) noexcept {
   const std::uintptr_t token = current_token();
   const std::uintptr_t now = state.load(std::memory_order_relaxed);
   const std::uintptr_t writer = (now & kShared) == 0 ? now & ~kWaiting : 0;
@@ -207,8 +207,8 @@ void after_leaving(State& state, QueueLock& lock, Wakeups& wakeups) noexcept {
 
 // --- the slow ways ---
 
-WaitStatus lock_slow(State& state, WaitQueue& queue, Kind kind, const std::stop_token* stop,
-                     Deadline deadline) {
+[[gnu::noinline]] WaitStatus lock_slow(State& state, WaitQueue& queue, Kind kind,
+                                       const std::stop_token* stop, Deadline deadline) {
   const std::uintptr_t token = current_token();
   if ((state.load(std::memory_order_relaxed) & ~kWaiting) == token && deadline.is_never() &&
       (stop == nullptr || !stop->stop_possible())) {
@@ -238,7 +238,7 @@ WaitStatus lock_slow(State& state, WaitQueue& queue, Kind kind, const std::stop_
   }
 }
 
-void unlock_slow(State& state, WaitQueue& queue) {
+[[gnu::noinline]] void unlock_slow(State& state, WaitQueue& queue) {
   if ((state.load(std::memory_order_relaxed) & ~kWaiting) != current_token()) {
     die("SharedMutex: unlock() by one who is not the writer");
   }

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::int64_t kWaiting = 1;
 
-WaitStatus wait_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
-                     const std::stop_token* stop, Deadline deadline) {
+[[gnu::noinline]] WaitStatus wait_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
+                                       const std::stop_token* stop, Deadline deadline) {
   Waiter waiter(WaitReason::kWaitGroup, &state);
   WaitNode node{.waiter = &waiter};
   {
@@ -40,7 +40,7 @@ WaitStatus wait_slow(std::atomic<std::int64_t>& state, WaitQueue& queue,
   return to_status(wait_in(queue, node, stop, deadline));
 }
 
-void wake_all(std::atomic<std::int64_t>& state, WaitQueue& queue) noexcept {
+[[gnu::noinline]] void wake_all(std::atomic<std::int64_t>& state, WaitQueue& queue) noexcept {
   Wakeups wakeups;
   QueueLock lock(queue);
   wakeups.claim_all(lock, kGranted);

@@ -87,6 +87,8 @@ void remove(WaitNode*& first, WaitNode& node) noexcept {
   if (first == &node) first = node.next;
 }
 
+void pass_through(WaitQueue& queue) noexcept { QueueLock lock(queue); }
+
 void QueueLock::push_back(WaitNode& node) noexcept {
   WaitNode* first = head();
   internal::push_back(first, node);

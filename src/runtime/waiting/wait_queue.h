@@ -142,9 +142,12 @@ inline void withdraw(WaitQueue& queue, WaitNode& node) noexcept {
   withdraw(queue, node, [](QueueLock&) {});
 }
 
+// Out of the way of fast paths, whose frames it would make larger.
+[[gnu::noinline]] void pass_through(WaitQueue& queue) noexcept;
+
 // After a wait that the queue's object ended: see "Lifetime" in waiter.h.
 inline void settle(WaitQueue& queue, const Waiter& waiter) noexcept {
-  if (waiter.claimer_may_linger()) QueueLock pass_through(queue);
+  if (waiter.claimer_may_linger()) pass_through(queue);
 }
 
 // The node's waiter, whose only node it is, waits in `queue`. When this returns nobody refers to
@@ -169,7 +172,7 @@ inline Outcome wait_in(WaitQueue& queue, WaitNode& node, const std::stop_token* 
 // For a fast path that took what another one may still be giving away under the lock.
 inline void settle_giver(WaitQueue& queue) noexcept {
   if ((queue.word.load(std::memory_order_acquire) & kQueueLocked) != 0) [[unlikely]] {
-    QueueLock pass_through(queue);
+    pass_through(queue);
   }
 }
 

@@ -26,14 +26,9 @@ void make_ready(const Claim& claim) noexcept {
   }
 }
 
-Waiter::Waiter(WaitReason reason, const void* object) : reason_(reason), object_(object) {
-  FiberCore* const f = current_fiber();
+void Waiter::begin_as_thread(const FiberCore* f) {
   if (f != nullptr && f->ties.no_suspend != 0) die("a stop callback must not suspend");
-  if (f != nullptr && f->ties.pins == 0) {
-    fiber_ = f;
-  } else {
-    thread_ = shim::tid_of(thread_task());
-  }
+  thread_ = shim::tid_of(thread_task());
 }
 
 Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
@@ -49,15 +44,6 @@ Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
   }
   return state_.load(std::memory_order_acquire);
 }
-
-Outcome Waiter::park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object) {
-  const ShowWait show(fiber_->waits_for, reason_, object_, false);
-  DirectEntry entry{&node, enter, object};
-  park(entry);
-  return state_.load(std::memory_order_acquire);
-}
-
-void Waiter::make_ready_directly() noexcept { make_ready(fiber_); }
 
 void Waiter::let_go() noexcept {
   // Release pairs with the acquire below.

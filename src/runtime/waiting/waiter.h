@@ -37,6 +37,8 @@
 #include <stop_token>
 
 #include "runtime/fiber/fiber_core.h"
+#include "runtime/scheduler/scheduler.h"
+#include "runtime/scheduler/worker.h"
 #include "runtime/waiting/wait_reason.h"
 #include "umcg/kernel.h"
 #include "umcg/wait.h"
@@ -44,10 +46,6 @@
 namespace umcg::inline v0::internal {
 
 struct WaitNode;
-struct Worker;
-namespace shim {
-struct Task;
-}
 
 // By whom a wait was ended. What an object's own code means is the object's affair.
 using Outcome = std::uint32_t;
@@ -74,7 +72,15 @@ class Waiter {
  public:
   // For the calling fiber, or, when there is none or it is pinned, for the calling thread. What is
   // awaited is for reports only; `object` is that by which people and the wait graph know it.
-  explicit Waiter(WaitReason reason = WaitReason::kOther, const void* object = nullptr);
+  explicit Waiter(WaitReason reason = WaitReason::kOther, const void* object = nullptr)
+      : reason_(reason), object_(object) {
+    FiberCore* const f = current_fiber();
+    if (f != nullptr && f->may_migrate()) [[likely]] {
+      fiber_ = f;
+    } else {
+      begin_as_thread(f);
+    }
+  }
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
@@ -101,11 +107,16 @@ class Waiter {
   bool can_park_directly() const noexcept { return fiber_ != nullptr && !fiber_->ties.bound; }
   // Parks the fiber; the far side of the switch calls enter(node, object). If that is false, or
   // when somebody claims or calls make_ready_directly(), it runs on. Returns the claim, or kParked.
-  Outcome park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object);
+  Outcome park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object) {
+    const ShowWait show(fiber_->waits_for, reason_, object_, false);
+    DirectEntry entry{&node, enter, object};
+    park(entry);
+    return state_.load(std::memory_order_acquire);
+  }
   // By enter(), before others can find the node.
   void begin_parked() noexcept { state_.store(kParked, std::memory_order_relaxed); }
   // The only one who knows of the waiter.
-  void make_ready_directly() noexcept;
+  void make_ready_directly() noexcept { make_ready(fiber_); }
 
   // After wait(): whether the claimer may still be in the critical section in which it claimed.
   bool claimer_may_linger() const noexcept { return claimed_open_ || fiber_ == nullptr; }
@@ -139,6 +150,7 @@ class Waiter {
   static constexpr std::uint32_t kHeldAndAwaited = 1;
   static constexpr std::uint32_t kLetGo = 2;
 
+  void begin_as_thread(const FiberCore* fiber);
   void wait_as_thread(Deadline deadline);
   void wait_as_fiber(Deadline deadline);
 
