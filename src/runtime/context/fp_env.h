@@ -17,9 +17,12 @@ class FpEnv {
 #if defined(__x86_64__)
   static FpEnv current() noexcept {
     FpEnv env;
-    asm volatile("stmxcsr %0" : "=m"(env.mxcsr_));
-    asm volatile("fnstcw %0" : "=m"(env.x87_));
+    env.save();
     return env;
+  }
+  void save() noexcept {
+    asm volatile("stmxcsr %0" : "=m"(mxcsr_));
+    asm volatile("fnstcw %0" : "=m"(x87_));
   }
   // Written without a look at what is there: to read MXCSR takes longer than to write it.
   void set() const noexcept {

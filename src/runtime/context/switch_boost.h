@@ -14,7 +14,7 @@
 namespace umcg::inline v0::internal {
 
 struct SavedState {
-  boost::context::detail::fcontext_t frame = nullptr;  // null: never left
+  boost::context::detail::fcontext_t frame = nullptr;  // null: never left. First: saved_frame.h
   void (*entry)(void*) = nullptr;                      // until it has begun
   // On the way to whoever is jumped to.
   void* passed = nullptr;

@@ -27,15 +27,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/context/fp_env.h"
+
 namespace umcg::inline v0::internal {
 
 struct SavedState {
-  std::uint64_t sp = 0;  // 0: never left
+  std::uint64_t sp = 0;  // 0: never left. First: saved_frame.h
   std::uint64_t pc = 0;
   std::uint64_t rbx = 0;
   std::uint64_t rbp = 0;
-  std::uint32_t mxcsr = 0x1f80;  // as a program begins
-  std::uint16_t x87 = 0x37f;
+  FpEnv fp_env;  // until it has begun: the default
 };
 
 // What a jump there would begin: entry(data), on a stack that grows down from `high`.
@@ -63,6 +64,8 @@ inline SavedState state_at_entry(void* high, std::size_t /*size*/, void (*entry)
 // Saves the caller as `from` and goes on at `to`, with `data`. Returns what the jump back brings.
 [[gnu::always_inline]] inline void* save_and_jump(SavedState& from, const SavedState& to,
                                                   void* data) noexcept {
+  from.fp_env.save();
+  to.fp_env.set();
   SavedState* left = &from;
   const SavedState* next = &to;
   asm volatile(
@@ -71,10 +74,6 @@ inline SavedState state_at_entry(void* high, std::size_t /*size*/, void (*entry)
       "movq %%rax, %c[pc](%[left])\n\t"
       "movq %%rbx, %c[rbx](%[left])\n\t"
       "movq %%rbp, %c[rbp](%[left])\n\t"
-      "stmxcsr %c[mxcsr](%[left])\n\t"
-      "fnstcw %c[x87](%[left])\n\t"
-      "ldmxcsr %c[mxcsr](%[next])\n\t"
-      "fldcw %c[x87](%[next])\n\t"
       "movq %c[rbx](%[next]), %%rbx\n\t"
       "movq %c[rbp](%[next]), %%rbp\n\t"
       "movq %c[sp](%[next]), %%rsp\n\t"
@@ -82,8 +81,7 @@ inline SavedState state_at_entry(void* high, std::size_t /*size*/, void (*entry)
       "1:"
       : [data] "+D"(data), [left] "+S"(left), [next] "+d"(next)
       : [sp] "i"(offsetof(SavedState, sp)), [pc] "i"(offsetof(SavedState, pc)),
-        [rbx] "i"(offsetof(SavedState, rbx)), [rbp] "i"(offsetof(SavedState, rbp)),
-        [mxcsr] "i"(offsetof(SavedState, mxcsr)), [x87] "i"(offsetof(SavedState, x87))
+        [rbx] "i"(offsetof(SavedState, rbx)), [rbp] "i"(offsetof(SavedState, rbp))
       : "rax", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc", "xmm0",
         "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
         "xmm12", "xmm13", "xmm14", "xmm15" UMCG_CLOBBER_AVX512);

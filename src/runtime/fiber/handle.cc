@@ -32,7 +32,7 @@ void recycle_here(FiberCore& f) noexcept {
 void wait_for_end(FiberCore& f) {
   if (event_is_set(f.done, kDone)) return;
   FiberCore* const self = current_fiber();
-  if (self == nullptr || !self->may_migrate() || self->ties.bound) {
+  if (self == nullptr || self->ties.any()) {
     (void)wait_event(f.done, kDone, nullptr, Deadline(), WaitReason::kJoin, &f);
     return;
   }

@@ -64,8 +64,9 @@ inline Worker& arrive_at(void* worker, Context& self) noexcept {
   // and so it is found.
   const int error_number = *w.error_number;
   const ExceptionState exceptions = *w.exceptions;
-  if (exceptions.any()) [[unlikely]]
+  if (exceptions.any()) [[unlikely]] {
     *w.exceptions = {};
+  }
   Stack& self = *f.stack;
   const bool is_suspended = next != nullptr && next->stack != nullptr;
   if (is_suspended) w.current.set(next);
@@ -73,8 +74,9 @@ inline Worker& arrive_at(void* worker, Context& self) noexcept {
   w.after = after;
   Worker& now = arrive_at(jump(self, to, &w, true), self);
   *now.error_number = error_number;
-  if (exceptions.any()) [[unlikely]]
+  if (exceptions.any()) [[unlikely]] {
     *now.exceptions = exceptions;
+  }
   f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   return now;
 }
@@ -223,8 +225,9 @@ void make_ready(FiberCore* fiber) noexcept {
     return;
   }
   const bool queued = w->server->is_hooked() && at_unpark(*w, *fiber);
-  if (!queued) [[likely]]
+  if (!queued) [[likely]] {
     push_ready(*w->server, fiber);
+  }
   leave(*w);
 }
 

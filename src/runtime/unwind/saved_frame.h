@@ -44,12 +44,9 @@ inline constexpr std::size_t kSavedFrameSize = 0xb0;
 #endif
 
 // The lowest address in use of the stack of a context that may be resumed meanwhile; 0: never left.
+// With either switch the record begins with it; gdb's script relies on that, too.
 inline std::uint64_t lowest_in_use(const Context& context) noexcept {
-#if !defined(UMCG_SWITCH_OF_BOOST)
-  return glance(&context.saved.sp);
-#else
-  return glance(&context.saved.frame);
-#endif
+  return glance(&context.saved);
 }
 
 }  // namespace umcg::inline v0::internal
