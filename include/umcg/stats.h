@@ -36,6 +36,7 @@ namespace umcg::inline v0 {
   X(chaos_turns, "times chaos took a fiber from elsewhere, or put one there")         \
   X(handoffs_detected, "servers taken from a worker that was seen to block")          \
   X(handoffs_by_standby, "those of them that the server's standby noticed")           \
+  X(handoffs_by_return, "those of them that a worker noticed which came back itself") \
   X(handoffs_hog, "servers taken from a worker that computed on and on")              \
   X(claims_failed, "claims of a server that were given up, the worker being at work") \
   X(handoffs_refused, "hand-overs not done because no worker was to be had")          \

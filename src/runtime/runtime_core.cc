@@ -86,6 +86,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
       wiped_(WipedOnFork::make()),
       page_(server_count_, WorkerPool::most(static_cast<std::uint32_t>(options_.max_workers))),
       idle_(static_cast<std::uint32_t>(server_count_)),
+      displaced_(static_cast<std::uint32_t>(server_count_)),
       stacks_(options_.stack_size, fiber_loop),
       tracer_(*this),
       chaos_(options_.chaos ? std::make_unique<Chaos>(options_.chaos_seed) : nullptr),

@@ -24,6 +24,7 @@
 #include "runtime/cpu_count.h"
 #include "runtime/fiber/fiber_slab.h"
 #include "runtime/handoff/monitor.h"
+#include "runtime/handoff/retake.h"
 #include "runtime/handoff/standby.h"
 #include "runtime/handoff/worker_pool.h"
 #include "runtime/monitoring/live_page.h"
@@ -72,6 +73,7 @@ class RuntimeCore {
   Standby* standby_of(const Server& s) noexcept {
     return standbys_ != nullptr ? &standbys_[s.index] : nullptr;
   }
+  Displaced& displaced() noexcept { return displaced_; }
   Recorder& handoff_latency() noexcept { return page_.shared().handoff_latency; }
   Tracer& tracer() noexcept { return tracer_; }
   Chaos* chaos() const noexcept { return chaos_.get(); }  // null: there is none
@@ -87,11 +89,12 @@ class RuntimeCore {
   void inject(FiberCore* f) noexcept;
   void inject_from_outside(FiberCore* f) noexcept;
 
-  // Whether a fiber stands in any queue. The last look before a sleep.
+  // Whether a fiber stands in any queue: the last look before a sleep, and what makes a block of
+  // any worker matter.
   bool has_queued_work() const noexcept;
   // The same, without new fibers and those that had a long turn.
   bool has_urgent_work() const noexcept;
-  // Whether a fiber waits for this server's worker: what makes a block of it matter.
+  // Whether a fiber waits for this server's worker, and for no other one.
   bool has_work_behind(const Server& s) const noexcept {
     return !s.looks_empty() || inject_.size() != 0;
   }
@@ -162,6 +165,7 @@ class RuntimeCore {
   LivePage page_;  // the servers are in it
   InjectQueue inject_;
   IdleSet idle_;
+  Displaced displaced_;
   Keeper keeper_;
   FiberSlab fibers_;
   StackPool stacks_;

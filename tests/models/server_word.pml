@@ -6,8 +6,8 @@
  * A holder, kRounds times over all workers, calls into the runtime (enter, touch, leave), gives the
  * server away inside it, or does so around blocking() (begin_blocking, end_blocking). An idle worker
  * is asked to claim, kClaims times over all, whatever the holder does: oracles may lie. One that
- * finds its server gone at Enter goes back to the pool, and may be assigned the server again. The
- * monitor, kTakes times over all, takes the server for an idle worker with a barrier on all threads
+ * finds its server gone at Enter claims it itself (retake.h), or goes back to the pool and may be
+ * assigned the server again. The monitor, kTakes times over all, takes the server for an idle worker with a barrier on all threads
  * (take_from_running), whatever the holder does, and assigns it.
  *
  * What the hardware does:
@@ -396,6 +396,18 @@ inline try_claim() {
   }
 }
 
+/* The server is gone, in a function that may suspend: retake(), or back to the pool. */
+inline come_back() {
+  if
+  :: atomic { on_cpu[me] && claims > 0 -> claims-- }; try_claim()
+  :: true
+  fi;
+  if
+  :: server
+  :: else -> idle[me] = true
+  fi
+}
+
 proctype worker(byte me) {
   byte seen_holder, seen_flag, seen_proposer, to, i;
   bool server, stood_still, outside, proposed, took_back;
@@ -424,13 +436,13 @@ end_idle:
            :: leave()
            :: gifts > 0 -> give_server_away(); if :: server -> leave() :: else -> idle[me] = true fi
            fi
-        :: else -> idle[me] = true /* it may suspend: back to the pool */
+        :: else -> come_back()
         fi
      :: begin_blocking();
         end_blocking();
         if
         :: server
-        :: else -> idle[me] = true
+        :: else -> come_back()
         fi
      fi
   :: server && rounds == 0 -> break /* outside for ever */

@@ -29,14 +29,10 @@ void take_turn(Worker& w) noexcept {
       (void)shim::wait(*w.task, kNeverNs);
       continue;
     }
-    attach(w, *s);
-    if (enter(w)) break;
+    if (begin_to_hold(w, *s)) break;
     w.rt->inject(w.current.get());  // lost again before it began
   }
-  if (w.server->is_hooked()) {
-    at_handoff(w);
-    at_run(w, *w.current.get());
-  }
+  if (w.server->is_hooked()) at_run(w, *w.current.get());
   w.current.get()->state.store(FiberState::kRunning, std::memory_order_relaxed);
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/report.h"
 #include "runtime/handoff/hogs.h"
+#include "runtime/handoff/retake.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/handoff/worker_thread.h"
 #include "runtime/runtime_core.h"
@@ -19,10 +20,11 @@ namespace {
 // Off the CPU for so long, and no /proc to tell why: longer than the kernel lets a thread wait.
 constexpr std::int64_t kSurelyBlocked = 20'000'000;
 
-void note_detected(RuntimeCore& rt, std::int64_t seen_at, bool by_standby) noexcept {
+void note_detected(RuntimeCore& rt, std::int64_t seen_at, HandoffCause cause) noexcept {
   Counters& counters = rt.shared_counters();
   count_anywhere(counters.handoffs_detected);
-  if (by_standby) count_anywhere(counters.handoffs_by_standby);
+  if (cause == HandoffCause::kStandby) count_anywhere(counters.handoffs_by_standby);
+  if (cause == HandoffCause::kReturn) count_anywhere(counters.handoffs_by_return);
   rt.handoff_latency().add(now_ns() - seen_at);
 }
 
@@ -58,6 +60,8 @@ void chaos_at_leave(Worker& w) noexcept {
 
 void lose_server(Worker& w) noexcept {
   end_hog(w);
+  w.rt->displaced().end(w);
+  if (w.server != nullptr) w.last_server = w.server->index;
   // Of the fiber that it was meant for: it runs without a server already, or elsewhere.
   w.at_leave &= static_cast<std::uint8_t>(~kDetachAtLeave);
   w.server = nullptr;
@@ -142,7 +146,7 @@ bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept {
   return false;
 }
 
-bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept {
+bool try_claim(Worker& claimer, Server& server, HandoffCause cause) noexcept {
   RuntimeCore& rt = *server.rt;
   std::uint64_t word = server.word->load(std::memory_order_acquire);
   const std::uint64_t mine = word_of(claimer);
@@ -168,9 +172,8 @@ bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept {
   std::uint64_t expected = proposed;
   if (stood_still && outside) {
     if (server.word->compare_exchange_strong(expected, mine, std::memory_order_acq_rel)) {
-      note_detected(rt, claimer.seen_at.get(), by_standby);
-      note_handoff(server, by_standby ? HandoffCause::kStandby : HandoffCause::kMonitor,
-                   claimer.seen_at.get(), owner);
+      note_detected(rt, claimer.seen_at.get(), cause);
+      note_handoff(server, cause, claimer.seen_at.get(), owner);
       return true;
     }
   } else {

@@ -38,8 +38,9 @@ bool hand_over_now(Worker& w, HandoffCause cause) noexcept;
 // the kernel, not only preempted. Without /proc that takes it some time to believe.
 bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept;
 
-// By an idle worker. True: it holds the server, but has not attached to it yet.
-bool try_claim(Worker& claimer, Server& server, bool by_standby) noexcept;
+// By a worker without a server, for itself. True: it holds the server, but has not attached to it
+// yet. The cause is what led it here: kStandby, kMonitor, kReturn.
+bool try_claim(Worker& claimer, Server& server, HandoffCause cause) noexcept;
 
 // By the monitor, for an idle worker of which it disposes. Takes the server of the worker that it
 // has seen computing, whose word that is, with a barrier on all threads in place of the look at

@@ -178,8 +178,8 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
   if (word == 0 || rt_.idle().is_idle(s.index)) return Found::kNothing;
   const std::int64_t now = now_ns();
   hogs_.note_turn(s, now);
-  // A worker that blocks with nothing behind it is no loss, until there is.
-  if (!rt_.has_work_behind(s)) return Found::kNothing;
+  // A worker that blocks with nothing queued is no loss, until there is.
+  if (!rt_.has_queued_work()) return Found::kNothing;
   if ((word & kOffered) == 0) {
     if (rt_.options().handoff == Handoff::kOff) return Found::kNothing;
     Worker& holder = rt_.workers().at(worker_of(word));
@@ -191,7 +191,8 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
     seen = {word, again ? before.oracle : 0, again ? before.since : now};
     const shim::Look look = rt_.oracle().look(holder.subject, seen.oracle);
     if (look != shim::Look::kBlocked || !is_blocked(holder, now - seen.since)) {
-      return hogs_.serve(s, holder, now) ? Found::kLongRun : Found::kNothing;
+      return rt_.has_work_behind(s) && hogs_.serve(s, holder, now) ? Found::kLongRun
+                                                                   : Found::kNothing;
     }
   }
   Worker* const claimer = rt_.workers().take_or_create(s);

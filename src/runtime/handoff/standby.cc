@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
 
@@ -35,8 +36,9 @@ Standby::~Standby() {
 
 bool Standby::start(RuntimeCore& rt, Server& server, int cpu) {
   rt_ = &rt;
-  server_ = &server;
-  cpu_ = cpu;
+  home_ = &server;
+  watched_ = &server;
+  cpu_.set(cpu);
   task_ = shim::acquire_task();
   if (task_ == nullptr) return false;
   std::promise<pid_t> started;
@@ -67,7 +69,7 @@ void Standby::stop() noexcept {
 }
 
 void Standby::arm() noexcept {
-  if (rt_ != nullptr && rt_->idle().end_unwatched(server_->index)) (void)shim::wake(*task_);
+  if (rt_ != nullptr && rt_->idle().end_unwatched(home_->index)) (void)shim::wake(*task_);
 }
 
 void Standby::run() noexcept {
@@ -84,6 +86,7 @@ void Standby::run() noexcept {
       case Saw::kNothing:
         if (quiet_since == 0) quiet_since = now;
         first_seen_ = now;
+        turn_to_next();
         if (now - quiet_since >= kGrace) {
           sleep_until_armed();
           quiet_since = 0;
@@ -93,7 +96,7 @@ void Standby::run() noexcept {
         miss();
         break;
       case Saw::kNoSpare:
-        wait_for_spare();
+        watched_ == home_ ? wait_for_spare() : miss();
         break;
       case Saw::kPerhaps:
       case Saw::kBlocked:
@@ -102,32 +105,40 @@ void Standby::run() noexcept {
     }
     ::sched_yield();
   }
-  (void)rt_->idle().end_unwatched(server_->index);
+  (void)rt_->idle().end_unwatched(home_->index);
   rt_->release();  // *this is gone
 }
 
 void Standby::miss() noexcept {
-  if (++misses_ == kMissesToFollow) follow();
+  turn_to_next();
+  // Two rounds: with the first look at a clock nothing can be told yet.
+  const int enough = 2 * static_cast<int>(rt_->servers().size()) + 1;
+  if (++misses_ == std::min(enough, kMostMisses / 2)) follow();
   if (misses_ < kMostMisses) return;
   nap(kNap);
   misses_ = 0;
 }
 
+void Standby::turn_to_next() noexcept {
+  const auto servers = rt_->servers();
+  watched_ = &servers[(watched_->index + 1) % servers.size()];
+}
+
 Standby::Saw Standby::look() noexcept {
-  const std::uint64_t word = server_->word->load(std::memory_order_acquire);
-  if (word == 0 || rt_->idle().is_idle(server_->index) || !rt_->has_work_behind(*server_))
+  const std::uint64_t word = watched_->word->load(std::memory_order_acquire);
+  if (word == 0 || rt_->idle().is_idle(watched_->index) || !rt_->has_queued_work()) {
     return Saw::kNothing;
+  }
   if ((word & kProposed) != 0) return Saw::kPerhaps;
   const Worker& holder = rt_->workers().at(worker_of(word));
   if (!holder.watchable.load(std::memory_order_acquire)) return Saw::kAtWork;
-  holder_ = holder.subject.tid;
   // Inside the runtime nothing blocks: it was preempted, or waits for a page.
   if (holder.in_rt.load(std::memory_order_relaxed) != 0) return Saw::kAtWork;
   if (word != word_) {
     word_ = word;
     seen_ = 0;
     first_seen_ = now_ns();
-    asked_at_ = 0;
+    asked_ = nullptr;
   }
   const bool first = seen_ == 0;
   const shim::Look look = rt_->oracle().look(holder.subject, seen_);
@@ -138,25 +149,37 @@ Standby::Saw Standby::look() noexcept {
 
 Standby::Saw Standby::hand_over() noexcept {
   const std::int64_t now = now_ns();
-  if (now - asked_at_ < kPatience) return Saw::kPerhaps;
-  if (!WorkerPool::poke_spare(*server_, first_seen_)) return Saw::kNoSpare;
+  if (asked_ != nullptr && now - asked_at_ < kPatience && WorkerPool::is_poked(*asked_)) {
+    return Saw::kPerhaps;
+  }
+  // Rather our own, which slept on this CPU.
+  asked_ = WorkerPool::poke_spare(*home_, *watched_, first_seen_);
+  if (asked_ == nullptr) asked_ = WorkerPool::poke_spare(*watched_, *watched_, first_seen_);
+  if (asked_ == nullptr) return Saw::kNoSpare;
   asked_at_ = now;
   return Saw::kBlocked;
 }
 
 void Standby::follow() noexcept {
-  const int cpu = shim::last_cpu_of(holder_);
-  if (cpu < 0 || cpu == cpu_) return;
-  cpu_ = cpu;
-  (void)tie_to_cpu(0,
-                   cpu);  // refused where a cpuset was changed under us: then the monitor must do
+  const std::uint64_t word = home_->word->load(std::memory_order_acquire);
+  if (word == 0 || rt_->idle().is_idle(home_->index)) return;
+  const Worker& holder = rt_->workers().at(worker_of(word));
+  if (!holder.watchable.load(std::memory_order_acquire)) return;
+  const int cpu = shim::last_cpu_of(holder.subject.tid);
+  if (cpu < 0) return;
+  for (const Server& s : rt_->servers()) {
+    if (rt_->standby_of(s)->cpu() == cpu) return;  // it may be this one
+  }
+  cpu_.set(cpu);
+  // Refused where a cpuset was changed under us: then the monitor must do.
+  (void)tie_to_cpu(0, cpu);
 }
 
 void Standby::sleep_until_armed() noexcept {
   IdleSet& idle = rt_->idle();
-  const std::uint32_t index = server_->index;
+  const std::uint32_t index = home_->index;
   idle.begin_unwatched(index);
-  if (rt_->has_work_behind(*server_) && !idle.is_idle(index)) {
+  if (rt_->has_queued_work() && !idle.is_idle(index)) {
     (void)idle.end_unwatched(index);
     return;
   }
@@ -169,7 +192,7 @@ void Standby::wait_for_spare() noexcept {
   wants_spare_.store(true, std::memory_order_seq_cst);
   const bool none_to_come = rt_->workers().at_bound();
   if (!none_to_come) rt_->monitor().provide_spare();
-  if (server_->spare.load(std::memory_order_seq_cst) == nullptr) {
+  if (home_->spare.load(std::memory_order_seq_cst) == nullptr) {
     nap(none_to_come ? kLongNap : kNap);
   }
   wants_spare_.store(false, std::memory_order_relaxed);

@@ -10,15 +10,19 @@
 // The standby owns nothing: no lock, no allocation, no new thread, and no claim, since whoever has
 // only the left-overs of a CPU may be stopped anywhere for any time. What it sets is idempotent.
 //
-// It follows the worker. Workers are not tied to CPUs, so that the kernel can balance its load and
-// nothing that user code starts inherits a narrow mask. When the standby finds that it runs
-// although the worker does too, it asks /proc where that is and moves there. Rejected: tying the
-// workers down instead (a mask that leaks into every child, a second truth about where threads
-// belong, and a server that cannot leave a crowded CPU); a set of standbys tied to one CPU each
-// that look at all workers (each look at n clocks).
+// Workers are not tied to CPUs, so that the kernel can balance its load and nothing that user code
+// starts inherits a narrow mask. So the CPU that has become free may be another server's: a standby
+// that runs although its server's worker does too looks at the other servers, one after the other,
+// and stays with one as long as that is worth while. Most often each CPU has a standby, and none
+// ever has to move. With fewer servers than CPUs there are CPUs without: if no worker was found
+// blocked, the standby asks /proc where its own server's worker runs, and moves there unless
+// another standby is there already. Rejected: tying the workers down instead (a mask that leaks
+// into every child, a second truth about where threads belong, and a server that cannot leave a
+// crowded CPU); following the worker at once (two standbys meet on one CPU, and the other one has
+// none: with blocks of 50 us a third of the time was lost).
 //
-// When it sleeps. While nothing stands behind the running fiber a block costs nothing, and watching
-// would burn an idle CPU. So after kGrace without queued work the standby sleeps, and its server is
+// When it sleeps. While no fiber is queued a block costs nothing, and watching would burn an idle
+// CPU. So after kGrace without queued work the standby sleeps, and its server is
 // in IdleSet::unwatched(). The race that matters: work is queued while it goes to sleep. It enters
 // the set, then looks at the queues once more; who queues work stores it, then looks at the set
 // (all seq_cst): one of the two sees the other, as in idle_set.h.
@@ -32,10 +36,10 @@
 #ifndef UMCG_RUNTIME_HANDOFF_STANDBY_H_
 #define UMCG_RUNTIME_HANDOFF_STANDBY_H_
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <cstdint>
+
+#include "runtime/base/relaxed.h"
 
 namespace umcg::inline v0::internal {
 
@@ -51,8 +55,6 @@ class Standby {
   static constexpr std::int64_t kGrace = 100'000;
   // The CPU is ours though the worker runs: after so many looks, a nap.
   static constexpr int kMostMisses = 64;
-  // So many before it asks where the worker is.
-  static constexpr int kMissesToFollow = 3;
   static constexpr std::int64_t kNap = 1'000'000;
   static constexpr std::int64_t kLongNap = 10'000'000;  // when all workers are in use
   // A spare that was asked is given so long before the next one is.
@@ -72,6 +74,8 @@ class Standby {
   void arm() noexcept;
   // Anybody who has given the server a spare.
   void spare_came() noexcept;
+  // By anybody: the CPU that it is on, or about to be.
+  int cpu() const noexcept { return cpu_.get(); }
 
  private:
   enum class Saw : std::uint8_t { kNothing, kAtWork, kPerhaps, kNoSpare, kBlocked };
@@ -80,21 +84,23 @@ class Standby {
   Saw look() noexcept;
   Saw hand_over() noexcept;
   void miss() noexcept;
+  void turn_to_next() noexcept;
   void follow() noexcept;
   void sleep_until_armed() noexcept;
   void wait_for_spare() noexcept;
   void nap(std::int64_t ns) noexcept;
 
   RuntimeCore* rt_ = nullptr;
-  Server* server_ = nullptr;
+  Server* home_ = nullptr;     // its own server
+  Server* watched_ = nullptr;  // the one that it looks at
   shim::Task* task_ = nullptr;
-  int cpu_ = -1;
-  pid_t holder_ = 0;             // the worker's thread at the last look
-  int misses_ = 0;               // looks in a row at a worker that runs
+  Relaxed<int> cpu_{-1};
+  int misses_ = 0;               // looks in a row at workers that run
   std::uint64_t word_ = 0;       // at the last look,
   std::uint64_t seen_ = 0;       // and what the oracle saw,
   std::int64_t first_seen_ = 0;  // since when
-  std::int64_t asked_at_ = 0;    // the spare, last time
+  Worker* asked_ = nullptr;      // the spare, last time,
+  std::int64_t asked_at_ = 0;    // and when
   std::atomic<bool> wants_spare_{false};
   std::atomic<bool> stopping_{false};
 };

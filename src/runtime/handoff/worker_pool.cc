@@ -75,15 +75,34 @@ Worker* WorkerPool::take_or_create(Server& server) noexcept {
   return w != nullptr ? w : create();
 }
 
-Worker* WorkerPool::take_idle() noexcept {
+Worker* WorkerPool::take_idle(int cpu) noexcept {
+  constexpr int kMostLooks = 4;
   std::lock_guard lock(lock_);
-  Worker* const w = idle_;
+  Worker* before = nullptr;
+  if (cpu >= 0) {
+    Worker* last = nullptr;
+    int looks = 0;
+    for (Worker* w = idle_; w != nullptr && looks < kMostLooks; ++looks) {
+      if (w->slept_on.get() == cpu) {
+        before = last;
+        break;
+      }
+      last = std::exchange(w, w->next_idle);
+    }
+  }
+  Worker*& link = before != nullptr ? before->next_idle : idle_;
+  Worker* const w = link;
   if (w != nullptr) {
-    idle_ = w->next_idle;
-    if (idle_ == nullptr) last_idle_ = nullptr;
+    link = w->next_idle;
+    if (link == nullptr) last_idle_ = before;
     listed_.fetch_sub(1, std::memory_order_relaxed);
   }
   return w;
+}
+
+int WorkerPool::cpu_of_standby(Server& s) const noexcept {
+  const Standby* const standby = rt_.standby_of(s);
+  return standby != nullptr ? standby->cpu() : -1;
 }
 
 std::uint64_t WorkerPool::idle_count() const noexcept {
@@ -104,8 +123,14 @@ bool WorkerPool::give_spare(Server& s, Worker& worker) noexcept {
 
 void WorkerPool::put_back(Worker& worker) noexcept {
   const bool tired = std::exchange(worker.tired, false);
-  for (Server& s : rt_.servers()) {
-    if (!tired && give_spare(s, worker)) return;
+  if (!tired) {
+    const int cpu = worker.slept_on.get();
+    for (Server& s : rt_.servers()) {
+      if (cpu >= 0 && cpu_of_standby(s) == cpu && give_spare(s, worker)) return;
+    }
+    for (Server& s : rt_.servers()) {
+      if (give_spare(s, worker)) return;
+    }
   }
   std::lock_guard lock(lock_);
   Worker*& link = tired && last_idle_ != nullptr ? last_idle_->next_idle : idle_;
@@ -116,7 +141,7 @@ void WorkerPool::put_back(Worker& worker) noexcept {
 
 void WorkerPool::replenish(Server& server) noexcept {
   if (server.spare.load(std::memory_order_relaxed) != nullptr) return;
-  Worker* w = take_idle();
+  Worker* w = take_idle(cpu_of_standby(server));
   if (w == nullptr) w = create();
   if (w != nullptr && !give_spare(server, *w)) put_back(*w);
 }
@@ -148,13 +173,14 @@ void WorkerPool::ask_to_claim(Worker& worker, Server& server, std::int64_t seen_
   (void)shim::wake(*worker.task);
 }
 
-bool WorkerPool::poke_spare(Server& server, std::int64_t seen_at) noexcept {
-  Worker* const spare = server.spare.load(std::memory_order_acquire);
-  if (spare == nullptr) return false;
+Worker* WorkerPool::poke_spare(Server& home, Server& server, std::int64_t seen_at) noexcept {
+  Worker* const spare = home.spare.load(std::memory_order_acquire);
+  if (spare == nullptr) return nullptr;
   spare->seen_at.set(seen_at);
-  spare->poked_by.store(&server, std::memory_order_release);
+  spare->poked_for.set(&server);
+  spare->poked_by.store(&home, std::memory_order_release);
   (void)shim::wake(*spare->task);
-  return true;
+  return spare;
 }
 
 void WorkerPool::stop_and_join() noexcept {

@@ -48,9 +48,10 @@ class WorkerPool {
   Worker* take_for(Server& server) noexcept;
   // The same, and makes one if there is none. Blocks.
   Worker* take_or_create(Server& server) noexcept;
-  // Puts an idle worker back: spare of some server that has none, else on the idle list. A tired
-  // one behind all others: the kernel is fair, and makes a thread that has computed for long wait
-  // for those that have not.
+  // Puts an idle worker back: spare of some server that has none, rather of the one whose standby
+  // is on the CPU that the worker was on: to wake a thread on another CPU takes ten times as long
+  // (kernel-mechanisms). Else on the idle list. A tired one behind all others: the kernel is fair,
+  // and makes a thread that has computed for long wait for those that have not.
   void put_back(Worker& worker) noexcept;
   // Sees to it that the server has a spare, if one is to be had. Blocks.
   void replenish(Server& server) noexcept;
@@ -66,9 +67,15 @@ class WorkerPool {
   static void assign_asleep(Worker& worker, Server& server) noexcept;
   // Asks an idle worker to claim the server, whose worker was first seen off the CPU at `seen_at`.
   static void ask_to_claim(Worker& worker, Server& server, std::int64_t seen_at) noexcept;
-  // The same of the server's spare, which stays where it is until it does so itself: by a standby,
-  // which may be off the CPU for long after any instruction. False if there is none.
-  static bool poke_spare(Server& server, std::int64_t seen_at) noexcept;
+  // The same of the spare of `home`, which stays where it is until it does so itself: by a standby,
+  // which may be off the CPU for long after any instruction. Whom it has asked; null if there is
+  // none.
+  static Worker* poke_spare(Server& home, Server& server, std::int64_t seen_at) noexcept;
+
+  // Whether the worker has not looked at that yet.
+  static bool is_poked(const Worker& worker) noexcept {
+    return worker.poked_by.load(std::memory_order_relaxed) != nullptr;
+  }
 
   // The worker of an index that has been seen in a server's word.
   Worker& at(std::uint32_t index) const noexcept {
@@ -87,7 +94,10 @@ class WorkerPool {
  private:
   friend struct DebugLayout;
   Worker* create_within(std::uint32_t limit) noexcept;
-  Worker* take_idle() noexcept;
+  // Rather one that was on this CPU.
+  Worker* take_idle(int cpu = -1) noexcept;
+  // -1: it has no standby.
+  int cpu_of_standby(Server& server) const noexcept;
   // False if it has one.
   bool give_spare(Server& server, Worker& worker) noexcept;
 

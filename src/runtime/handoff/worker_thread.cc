@@ -13,6 +13,7 @@
 #include "runtime/cpu_count.h"
 #include "runtime/handoff/bound.h"
 #include "runtime/handoff/handoff.h"
+#include "runtime/handoff/retake.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/points.h"
@@ -45,18 +46,19 @@ void set_up(Worker& w) noexcept {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
 }
 
-// What user code may have left behind on the thread, and that other fibers would feel. The rest is
-// documented (docs/thread-identity.md).
+// Before it goes to the pool. What user code may have left behind on the thread, and that other
+// fibers would feel. The rest is documented (docs/thread-identity.md).
 void clean_up_after_users(Worker& w) noexcept {
   pthread_sigmask(SIG_SETMASK, &w.rt->workers().signal_mask(), nullptr);
   if (policy_now() != w.policy) {
     const sched_param none{};
     (void)sched_setscheduler(0, w.policy, &none);
   }
+  w.slept_on.set(sched_getcpu());
 }
 
-Server* try_claim_or_go_back(Worker& w, Server& target, bool by_standby) noexcept {
-  if (try_claim(w, target, by_standby)) return &target;
+Server* try_claim_or_go_back(Worker& w, Server& target, HandoffCause cause) noexcept {
+  if (try_claim(w, target, cause)) return &target;
   w.rt->workers().put_back(w);
   return nullptr;
 }
@@ -64,13 +66,15 @@ Server* try_claim_or_go_back(Worker& w, Server& target, bool by_standby) noexcep
 Server* next_order(Worker& w) noexcept {
   if (Server* s = w.assigned.exchange(nullptr, std::memory_order_acquire)) return s;
   if (Server* s = w.claim_target.exchange(nullptr, std::memory_order_acquire)) {
-    return try_claim_or_go_back(w, *s, false);
+    return try_claim_or_go_back(w, *s, HandoffCause::kMonitor);
   }
   if (Server* s = w.poked_by.exchange(nullptr, std::memory_order_acquire)) {
     // Unless somebody has taken it out for another order, which is on its way.
     Worker* self = &w;
     if (s->spare.compare_exchange_strong(self, nullptr, std::memory_order_acq_rel)) {
-      return try_claim_or_go_back(w, *s, true);
+      Server* const target = try_claim_or_go_back(w, *w.poked_for.get(), HandoffCause::kStandby);
+      if (target != nullptr && target != s) w.rt->workers().replenish(*s);
+      return target;
     }
   }
   return nullptr;
@@ -85,13 +89,18 @@ void give_short_slices(Worker& w) noexcept {
   prefer_short_slices(w.subject.tid);
 }
 
-void attach(Worker& w, Server& s) noexcept {
+bool begin_to_hold(Worker& w, Server& s) noexcept {
   if (s.cpu >= 0 && w.pinned_cpu != s.cpu && tie_to_cpu(0, s.cpu)) w.pinned_cpu = s.cpu;
   // Whatever is woken beside a hog is to run at once.
   if (s.hogs.load(std::memory_order_relaxed) != 0) give_short_slices(w);
   w.server = &s;
   w.word = s.word;
   if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
+  note_blocks(w);
+  if (!enter(w)) return false;
+  s.short_slices = w.short_slices;
+  if (s.is_hooked()) at_handoff(w);
+  return true;
 }
 
 void worker_thread(Worker& w) {
@@ -102,11 +111,7 @@ void worker_thread(Worker& w) {
     if (FiberCore* const f = w.bound_to.exchange(nullptr, std::memory_order_acquire)) {
       run_bound(w, *f);
     } else if (Server* const s = next_order(w)) {
-      attach(w, *s);
-      if (enter(w)) {
-        if (s->is_hooked()) at_handoff(w);
-        host_loop(w);
-      }
+      if (begin_to_hold(w, *s)) host_loop(w);
     } else if (pool.stopping()) {
       break;
     } else {

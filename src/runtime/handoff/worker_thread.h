@@ -14,8 +14,9 @@ void worker_thread(Worker& worker);
 // block.
 void give_short_slices(Worker& worker) noexcept;
 
-// By a worker that the server's word names: from here on enter() finds it.
-void attach(Worker& worker, Server& server) noexcept;
+// By a worker that the server's word names. True: it is inside the runtime with the server. False:
+// it has lost it again.
+bool begin_to_hold(Worker& worker, Server& server) noexcept;
 
 }  // namespace umcg::inline v0::internal
 

@@ -23,6 +23,7 @@
 #include "runtime/context/fp_env.h"
 #include "runtime/fiber/completion.h"
 #include "runtime/fiber/fiber_locals.h"
+#include "runtime/handoff/retake.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/fiber_loop.h"
@@ -70,7 +71,7 @@ FiberCore* run_to_end(Worker*& worker, const Stack& stack) noexcept {
   leave(*worker);
   const BodyEnd end = run_body(f);
   worker = &end.worker;
-  if (!end.holds) {
+  if (!end.holds && !(worker->rt->has_queued_work() && retake(*worker))) {
     worker->rt->signal_if_idle();
     return nullptr;
   }

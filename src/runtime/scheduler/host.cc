@@ -39,7 +39,6 @@ bool provide_stack(Worker& w, FiberCore* f) noexcept {
 }  // namespace
 
 void host_loop(Worker& w) noexcept {
-  w.server->short_slices = w.short_slices;
   while (w.server != nullptr) {
     FiberCore* f = std::exchange(w.for_host, nullptr);
     if (f == nullptr) f = find_work(w);

@@ -192,7 +192,7 @@ void note_handoff(Server& s, HandoffCause cause, std::int64_t since, Worker* fro
   from->cpu_time_at_loss.set(clock_ns(from->cpu_clock));
   if (from == current_worker()) return;  // given, not taken: it is not blocked yet
   if (cause == HandoffCause::kStandby || cause == HandoffCause::kMonitor ||
-      cause == HandoffCause::kHint) {
+      cause == HandoffCause::kReturn || cause == HandoffCause::kHint) {
     note.system_call.set(shim::blocked_system_call(from->subject.tid));
   }
 }

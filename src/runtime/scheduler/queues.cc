@@ -120,7 +120,7 @@ FiberCore* pop_fresh_slow(Server& s) noexcept {
 }
 
 void ensure_watched(Server& s) noexcept {
-  if (s.rt->idle().is_unwatched(s.index) && s.rt->has_work_behind(s)) {
+  if (s.rt->idle().is_unwatched(s.index) && s.rt->has_queued_work()) {
     s.rt->standby_of(s)->arm();
   }
 }

@@ -6,6 +6,7 @@
 #include "runtime/base/report.h"
 #include "runtime/fiber/completion.h"
 #include "runtime/handoff/bound.h"
+#include "runtime/handoff/retake.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/fiber_loop.h"
@@ -81,6 +82,20 @@ inline Worker& arrive_at(void* worker, Context& self) noexcept {
   return now;
 }
 
+bool retake_for(Worker& w, const FiberCore& f) noexcept {
+  if (!retake(w)) return false;
+  if (w.server->is_hooked()) at_run(w, f);
+  return true;
+}
+
+// For a fiber whose worker has lost its server: queues it. Comes back inside the runtime.
+Worker& queue_and_leave(Worker& overtaken, FiberCore& f) noexcept {
+  f.state.store(FiberState::kReady, std::memory_order_relaxed);
+  if (overtaken.rt->tracer().on()) at_queue(*overtaken.rt, f);
+  return suspend(overtaken, f, nullptr,
+                 {.what = AfterSwitch::What::kInject, .fiber = &f, .waiter = nullptr});
+}
+
 // Enters the runtime with a server, whatever it takes.
 Worker& enter_or_migrate(Worker& w, FiberCore& f) noexcept { return enter(w) ? w : migrate(w, f); }
 
@@ -114,10 +129,7 @@ Worker& migrate(Worker& overtaken, FiberCore& f) noexcept {
     wait_for_turn(overtaken, f);
     return overtaken;
   }
-  f.state.store(FiberState::kReady, std::memory_order_relaxed);
-  if (overtaken.rt->tracer().on()) at_queue(*overtaken.rt, f);
-  return suspend(overtaken, f, nullptr,
-                 {.what = AfterSwitch::What::kInject, .fiber = &f, .waiter = nullptr});
+  return retake_for(overtaken, f) ? overtaken : queue_and_leave(overtaken, f);
 }
 
 Worker& arrive(void* worker, Context& self) noexcept { return arrive_at(worker, self); }
@@ -189,13 +201,12 @@ bool yield_current() {
     yield_tied(w, f);
     return true;
   }
-  if (!enter(w)) {
-    leave(migrate(w, f));  // it has stood in a queue: others went first
+  if (!enter(w) && !retake_for(w, f)) {
+    leave(queue_and_leave(w, f));  // it has stood in a queue: others went first
     return true;
   }
   Server& s = *w.server;
-  if (s.long_turn.load(std::memory_order_relaxed) == s.tick.load(std::memory_order_relaxed))
-      [[unlikely]] {
+  if (s.runs_long()) [[unlikely]] {
     f.patient = true;
   }
   FiberCore* const next = pick_next(s, Picking::kYield);

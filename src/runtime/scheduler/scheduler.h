@@ -54,7 +54,8 @@ Context& destination(Worker& w, FiberCore* next) noexcept;
 Worker& arrive(void* worker, Context& self) noexcept;
 
 void keep_stack(Worker& w, Stack* stack) noexcept;
-// For a fiber whose worker has lost its server: queues it. Comes back inside the runtime.
+// For a fiber whose worker has lost its server: sees to it that it goes on with one, here or
+// elsewhere. Comes back inside the runtime.
 Worker& migrate(Worker& overtaken, FiberCore& f) noexcept;
 
 // Entry point of every fiber stack.

@@ -61,8 +61,11 @@ struct alignas(128) Server {
   std::uint32_t next_look = 1;              // the tick of the next look beyond the queues
   bool look_fairly = false;                 // at every second of them
   std::atomic<std::uint32_t> long_turn{0};  // the tick of one, as the monitor found
-  bool short_slices = false;                // the holder's thread has them
-  std::int64_t next_fresh_at = 0;           // beside a hog: when to begin a new fiber
+  bool runs_long() const noexcept {
+    return long_turn.load(std::memory_order_relaxed) == tick.load(std::memory_order_relaxed);
+  }
+  bool short_slices = false;       // the holder's thread has them
+  std::int64_t next_fresh_at = 0;  // beside a hog: when to begin a new fiber
   std::uint32_t random = 1;
   std::int64_t oldest_fresh = 0;        // which new fiber was the oldest at the last fair pick,
   std::int64_t oldest_fresh_since = 0;  // and since when, as far as is known

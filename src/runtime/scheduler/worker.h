@@ -72,6 +72,7 @@ struct alignas(64) Worker {
   // This worker's alone.
   Published<FiberCore*> current;
   Server* server = nullptr;
+  std::uint32_t last_server = 0;  // the index of the one that it lost
   RuntimeCore* rt = nullptr;
   AfterSwitch after;
   Context host;                   // the thread's own stack
@@ -102,8 +103,9 @@ struct alignas(64) Worker {
   std::atomic<Server*> assigned{nullptr};      // this server is yours
   std::atomic<Server*> claim_target{nullptr};  // try to claim this one
   std::atomic<FiberCore*> bound_to{nullptr};   // run this bound fiber
-  // The standby's wish: take yourself out of that server's `spare`, then try to claim it.
+  // The standby's wish: take yourself out of that server's `spare`, then try to claim this one.
   std::atomic<Server*> poked_by{nullptr};
+  Relaxed<Server*> poked_for;
   Relaxed<std::int64_t> seen_at;  // when the other worker was first seen off the CPU
 
   // When it last lost its server, and, for traces, its CPU time then; -1: not known. Written by
@@ -116,6 +118,12 @@ struct alignas(64) Worker {
   // The monitor's: the CPU clock of a hog, and since when it has stood still.
   std::int64_t hog_clock = -1;
   std::int64_t hog_still_since = 0;
+
+  // See retake.h.
+  long blocks = 0;  // of its thread, when it last began to hold a server
+  std::atomic<bool> displaced{false};
+
+  Relaxed<int> slept_on{-1};  // the CPU that it was on when it last went to the pool
 
   WorkerTurn turn;
 

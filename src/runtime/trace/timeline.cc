@@ -231,6 +231,7 @@ class Builder {
     const HandoffRecord record = HandoffRecord::of(e.other);
     const bool blocks = record.cause == HandoffCause::kStandby ||
                         record.cause == HandoffCause::kMonitor ||
+                        record.cause == HandoffCause::kReturn ||
                         record.cause == HandoffCause::kHint || record.cause == HandoffCause::kPin;
     change(e.fiber, f, first_sign(m.at, record),
            blocks ? SliceKind::kBlocked : SliceKind::kWithoutServer, e.other);
@@ -266,6 +267,8 @@ const char* name_of(HandoffCause cause) noexcept {
       return "standby";
     case HandoffCause::kMonitor:
       return "monitor";
+    case HandoffCause::kReturn:
+      return "return";
     case HandoffCause::kHint:
       return "hint";
     case HandoffCause::kPin:

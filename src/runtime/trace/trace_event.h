@@ -33,6 +33,7 @@ enum class HandoffCause : std::uint8_t {
   kStart,    // it had none yet
   kStandby,  // its standby saw that the worker was blocked
   kMonitor,  // the monitor did
+  kReturn,   // a worker that came back without a server did
   kHint,     // blocking(), blocking_now()
   kPin,      // a pinned fiber waited
   kHog,      // the fiber computed on and on

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/handoff/retake.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "runtime/base/clock.h"
+#include "runtime/handoff/handoff.h"
+#include "runtime/handoff/server_word.h"
+#include "runtime/handoff/worker_thread.h"
+#include "runtime/runtime_core.h"
+
+namespace umcg::inline v0::internal {
+namespace {
+
+// Each costs some microseconds.
+constexpr std::size_t kMostLooks = 2;
+
+// How often the calling thread has left its CPU of its own accord.
+long blocks_so_far() noexcept {
+  rusage usage;
+  return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+// The server's holder, if it may be claimed from as far as can be seen.
+Worker* claimable_holder(const Server& s) noexcept {
+  const std::uint64_t word = s.word->load(std::memory_order_acquire);
+  if (word == 0 || (word & kProposed) != 0 || s.rt->idle().is_idle(s.index)) return nullptr;
+  Worker& holder = s.rt->workers().at(worker_of(word));
+  const bool outside = holder.in_rt.load(std::memory_order_relaxed) == 0 &&
+                       holder.watchable.load(std::memory_order_acquire);
+  return outside ? &holder : nullptr;
+}
+
+bool take_from(Worker& w, Server& s, Worker& holder, bool may_displace) noexcept {
+  Displaced& displaced = w.rt->displaced();
+  const bool displaces = may_displace && !s.runs_long() && displaced.has_room();
+  if (displaces ? !displaced.begin(holder) : !is_blocked(holder, 0)) return false;
+  w.seen_at.set(now_ns());
+  if (!try_claim(w, s, HandoffCause::kReturn)) {
+    if (displaces) displaced.end(holder);
+    return false;
+  }
+  if (!begin_to_hold(w, s)) return false;
+  // Another turn, though no fiber was picked.
+  s.long_turn.store(s.tick.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace
+
+bool Displaced::begin(Worker& w) noexcept {
+  if (w.displaced.exchange(true, std::memory_order_acq_rel)) return false;
+  count_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+void Displaced::end(Worker& w) noexcept {
+  if (w.displaced.load(std::memory_order_relaxed) &&
+      w.displaced.exchange(false, std::memory_order_acq_rel)) {
+    count_.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+bool retake(Worker& w) noexcept {
+  RuntimeCore& rt = *w.rt;
+  if (w.tired || rt.options().handoff == Handoff::kOff) return false;
+  const bool may_displace = blocks_so_far() != w.blocks;
+  const auto servers = rt.servers();
+  const std::size_t looks = std::min(servers.size(), kMostLooks);
+  for (std::size_t i = 0; i < looks; ++i) {
+    Server& s = servers[(w.last_server + i) % servers.size()];
+    Worker* const holder = claimable_holder(s);
+    if (holder != nullptr && take_from(w, s, *holder, may_displace)) return true;
+  }
+  return false;
+}
+
+void note_blocks(Worker& w) noexcept { w.blocks = blocks_so_far(); }
+
+}  // namespace umcg::inline v0::internal
