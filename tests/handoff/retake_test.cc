@@ -92,7 +92,7 @@ TEST_P(Retake, NotWithHandOffOff) {
 TEST_P(Retake, FibersThatComputeDoNotEachGetAThread) {
   constexpr std::uint32_t kServers = 2;
   constexpr int kBlockers = 4;
-  constexpr int kHogs = 40;
+  constexpr int kHogs = 200;
   umcg::Runtime rt({.servers = kServers});
   std::atomic<int> left{kHogs};
   std::vector<umcg::Fiber<>> fibers;
@@ -107,7 +107,7 @@ TEST_P(Retake, FibersThatComputeDoNotEachGetAThread) {
   }
   for (int i = 0; i < kHogs; ++i) {
     fibers.push_back(rt.spawn([&] {
-      const auto end = std::chrono::steady_clock::now() + 50ms;
+      const auto end = std::chrono::steady_clock::now() + 20ms;
       while (std::chrono::steady_clock::now() < end) asm volatile("");
       --left;
     }));

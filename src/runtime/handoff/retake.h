@@ -18,8 +18,9 @@
 //   - only a worker that has blocked since it last began to hold a server displaces others, once:
 //     what block after block has spread over many threads comes together again when blocks end;
 //   - at most kMost workers for each server are displaced and have not come back: fibers that
-//     compute and never come back do not each get a thread (hogs.h). One that blocks for long keeps
-//     its place meanwhile. Nor are those displaced that are known to compute for long.
+//     compute and never come back do not each get a thread (hogs.h). One that blocks keeps its
+//     place meanwhile, so kMost is not small: with 4, half of all takes had to ask /proc. Nor are
+//     those displaced that are known to compute for long.
 // Else the holder must be blocked, by /proc. A worker that has itself computed for long takes
 // nothing: others go first.
 //
@@ -43,7 +44,7 @@ struct Worker;
 // The workers of a runtime that are displaced and do not know it yet.
 class Displaced {
  public:
-  static constexpr std::uint32_t kMost = 4;  // for each server
+  static constexpr std::uint32_t kMost = 32;  // for each server
 
   explicit Displaced(std::uint32_t servers) noexcept : most_(kMost * servers) {}
   bool has_room() const noexcept { return count_.load(std::memory_order_relaxed) < most_; }
