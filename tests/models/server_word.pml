@@ -7,8 +7,8 @@
  * server away inside it, or does so around blocking() (begin_blocking, end_blocking). An idle worker
  * is asked to claim, kClaims times over all, whatever the holder does: oracles may lie. One that
  * finds its server gone at Enter claims it itself (retake.h), or goes back to the pool and may be
- * assigned the server again. The monitor, kTakes times over all, takes the server for an idle worker with a barrier on all threads
- * (take_from_running), whatever the holder does, and assigns it.
+ * assigned the server again. The monitor, kTakes times over all, takes the server for an idle worker
+ * with a barrier on all threads (take_from_running), whatever the holder does, and assigns it.
  *
  * What the hardware does:
  *  - each worker has a store buffer for in_rt, in order, and one for what it writes to the server's

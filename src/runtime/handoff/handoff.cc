@@ -131,6 +131,11 @@ void leave_slow(Worker& w) noexcept {
   if ((w.at_leave & kChaosAtLeave) != 0 && w.server != nullptr) chaos_at_leave(w);
 }
 
+bool may_be_blocked(const Worker& holder) noexcept {
+  return holder.in_rt.load(std::memory_order_relaxed) == 0 &&
+         holder.watchable.load(std::memory_order_acquire);
+}
+
 // A worker that was preempted stands still like one that blocks, and on a crowded CPU often. To
 // take its server away would crowd the CPU more, without end.
 bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept {

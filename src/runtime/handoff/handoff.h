@@ -34,6 +34,10 @@ void hand_over_for_pin(Worker& w) noexcept;
 // bound or the system refuses; the worker keeps its server then.
 bool hand_over_now(Worker& w, HandoffCause cause) noexcept;
 
+// Whether the holder of a server may be blocked: it can be watched, and is outside the runtime,
+// where alone anything blocks. By anybody; it may change at once.
+bool may_be_blocked(const Worker& holder) noexcept;
+
 // By the monitor, of a worker whose CPU clock has stood still for so long: whether it is blocked in
 // the kernel, not only preempted. Without /proc that takes it some time to believe.
 bool is_blocked(const Worker& w, std::int64_t stood_still) noexcept;

@@ -183,10 +183,7 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
   if ((word & kOffered) == 0) {
     if (rt_.options().handoff == Handoff::kOff) return Found::kNothing;
     Worker& holder = rt_.workers().at(worker_of(word));
-    if (holder.in_rt.load(std::memory_order_relaxed) != 0 ||
-        !holder.watchable.load(std::memory_order_acquire)) {
-      return Found::kNothing;
-    }
+    if (!may_be_blocked(holder)) return Found::kNothing;
     const bool again = before.word == word;
     seen = {word, again ? before.oracle : 0, again ? before.since : now};
     const shim::Look look = rt_.oracle().look(holder.subject, seen.oracle);

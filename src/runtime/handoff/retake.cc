@@ -28,9 +28,7 @@ Worker* claimable_holder(const Server& s) noexcept {
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
   if (word == 0 || (word & kProposed) != 0 || s.rt->idle().is_idle(s.index)) return nullptr;
   Worker& holder = s.rt->workers().at(worker_of(word));
-  const bool outside = holder.in_rt.load(std::memory_order_relaxed) == 0 &&
-                       holder.watchable.load(std::memory_order_acquire);
-  return outside ? &holder : nullptr;
+  return may_be_blocked(holder) ? &holder : nullptr;
 }
 
 bool take_from(Worker& w, Server& s, Worker& holder, bool may_displace) noexcept {

@@ -16,6 +16,7 @@
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
 #include "runtime/cpu_count.h"
+#include "runtime/handoff/handoff.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
 
@@ -131,9 +132,7 @@ Standby::Saw Standby::look() noexcept {
   }
   if ((word & kProposed) != 0) return Saw::kPerhaps;
   const Worker& holder = rt_->workers().at(worker_of(word));
-  if (!holder.watchable.load(std::memory_order_acquire)) return Saw::kAtWork;
-  // Inside the runtime nothing blocks: it was preempted, or waits for a page.
-  if (holder.in_rt.load(std::memory_order_relaxed) != 0) return Saw::kAtWork;
+  if (!may_be_blocked(holder)) return Saw::kAtWork;
   if (word != word_) {
     word_ = word;
     seen_ = 0;

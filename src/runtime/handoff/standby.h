@@ -22,10 +22,10 @@
 // none: with blocks of 50 us a third of the time was lost).
 //
 // When it sleeps. While no fiber is queued a block costs nothing, and watching would burn an idle
-// CPU. So after kGrace without queued work the standby sleeps, and its server is
-// in IdleSet::unwatched(). The race that matters: work is queued while it goes to sleep. It enters
-// the set, then looks at the queues once more; who queues work stores it, then looks at the set
-// (all seq_cst): one of the two sees the other, as in idle_set.h.
+// CPU. So after kGrace without queued work the standby sleeps, and its server is in
+// IdleSet::unwatched(). The race that matters: work is queued while it goes to sleep. It enters the
+// set, then looks at the queues once more; who queues work stores it, then looks at the set (all
+// seq_cst): one of the two sees the other, as in idle_set.h.
 //
 // Nobody waits for it: on a crowded CPU it may take seconds to get a turn. Its policy is set by the
 // thread that starts it; the spare that it pokes stays in its slot until it goes by itself; and it

@@ -78,16 +78,13 @@ Worker* WorkerPool::take_or_create(Server& server) noexcept {
 Worker* WorkerPool::take_idle(int cpu) noexcept {
   constexpr int kMostLooks = 4;
   std::lock_guard lock(lock_);
-  Worker* before = nullptr;
-  if (cpu >= 0) {
-    Worker* last = nullptr;
-    int looks = 0;
-    for (Worker* w = idle_; w != nullptr && looks < kMostLooks; ++looks) {
-      if (w->slept_on.get() == cpu) {
-        before = last;
-        break;
-      }
-      last = std::exchange(w, w->next_idle);
+  Worker* before = nullptr;  // in the list; null: the first one is taken
+  Worker* last = nullptr;
+  int looks = cpu >= 0 ? kMostLooks : 0;
+  for (Worker* w = idle_; w != nullptr && looks > 0; --looks, last = w, w = w->next_idle) {
+    if (w->slept_on.get() == cpu) {
+      before = last;
+      break;
     }
   }
   Worker*& link = before != nullptr ? before->next_idle : idle_;

@@ -49,8 +49,8 @@ class WorkerPool {
   // The same, and makes one if there is none. Blocks.
   Worker* take_or_create(Server& server) noexcept;
   // Puts an idle worker back: spare of some server that has none, rather of the one whose standby
-  // is on the CPU that the worker was on: to wake a thread on another CPU takes ten times as long
-  // (kernel-mechanisms). Else on the idle list. A tired one behind all others: the kernel is fair,
+  // is on the CPU that the worker was on: to wake a thread on another CPU takes ten times as long.
+  // Else on the idle list. A tired one behind all others: the kernel is fair,
   // and makes a thread that has computed for long wait for those that have not.
   void put_back(Worker& worker) noexcept;
   // Sees to it that the server has a spare, if one is to be had. Blocks.

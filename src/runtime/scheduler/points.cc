@@ -191,8 +191,7 @@ void note_handoff(Server& s, HandoffCause cause, std::int64_t since, Worker* fro
   note.fiber.set(id_of(from->current.look()));
   from->cpu_time_at_loss.set(clock_ns(from->cpu_clock));
   if (from == current_worker()) return;  // given, not taken: it is not blocked yet
-  if (cause == HandoffCause::kStandby || cause == HandoffCause::kMonitor ||
-      cause == HandoffCause::kReturn || cause == HandoffCause::kHint) {
+  if (is_taken_in_block(cause)) {
     note.system_call.set(shim::blocked_system_call(from->subject.tid));
   }
 }

@@ -229,10 +229,7 @@ class Builder {
   void lose_server(const Moment& m, const TraceEvent& e, FiberState& f) {
     if (f.open.kind != SliceKind::kRunning || f.open.other != m.ring) return;
     const HandoffRecord record = HandoffRecord::of(e.other);
-    const bool blocks = record.cause == HandoffCause::kStandby ||
-                        record.cause == HandoffCause::kMonitor ||
-                        record.cause == HandoffCause::kReturn ||
-                        record.cause == HandoffCause::kHint || record.cause == HandoffCause::kPin;
+    const bool blocks = is_taken_in_block(record.cause) || record.cause == HandoffCause::kPin;
     change(e.fiber, f, first_sign(m.at, record),
            blocks ? SliceKind::kBlocked : SliceKind::kWithoutServer, e.other);
   }

@@ -41,6 +41,11 @@ enum class HandoffCause : std::uint8_t {
   kChaos,    // Handoff::kChaos
 };
 const char* name_of(HandoffCause cause) noexcept;
+// Whoever lost it was in the kernel, or, at a hint, about to be.
+constexpr bool is_taken_in_block(HandoffCause cause) noexcept {
+  return cause == HandoffCause::kStandby || cause == HandoffCause::kMonitor ||
+         cause == HandoffCause::kReturn || cause == HandoffCause::kHint;
+}
 
 // How, in one word.
 struct HandoffRecord {
