@@ -21,6 +21,9 @@ struct SavedState {
   void (*entry_there)(void*) = nullptr;
 };
 
+// Of one that was left.
+inline const void* lowest_in_use(const SavedState& state) noexcept { return state.frame; }
+
 inline void* take_note(boost::context::detail::transfer_t from) noexcept {
   auto& left = *static_cast<SavedState*>(from.data);
   left.frame = from.fctx;

@@ -39,6 +39,11 @@ struct SavedState {
   FpEnv fp_env;  // until it has begun: the default
 };
 
+// Of one that was left.
+inline const void* lowest_in_use(const SavedState& state) noexcept {
+  return reinterpret_cast<const void*>(state.sp);
+}
+
 // What a jump there would begin: entry(data), on a stack that grows down from `high`.
 inline SavedState state_at_entry(void* high, std::size_t /*size*/, void (*entry)(void*)) noexcept {
   // As just after a call: the stack is aligned but for a return address, here none.

@@ -4,6 +4,7 @@
 #ifndef UMCG_RUNTIME_STACK_STACK_H_
 #define UMCG_RUNTIME_STACK_STACK_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,6 +24,20 @@ struct alignas(16) Stack : Context {
   char* high() noexcept { return reinterpret_cast<char*>(this); }  // the stack grows down from here
   std::size_t size() noexcept { return static_cast<std::size_t>(high() - low); }
 };
+
+// Asks for what a suspended fiber will touch first as it goes on: its frames, or the latest of
+// them, with those of what is called on arrival below, and the record.
+inline void prefetch(const Stack& stack) noexcept {
+  constexpr std::uintptr_t kLine = 64;
+  constexpr std::uintptr_t kBelow = 4 * kLine;
+  constexpr std::uintptr_t kMost = 20 * kLine;
+  std::uintptr_t line = reinterpret_cast<std::uintptr_t>(lowest_in_use(stack.saved)) - kBelow;
+  const std::uintptr_t end = std::min(line + kMost, reinterpret_cast<std::uintptr_t>(&stack + 1));
+  for (; line < end; line += kLine) {
+    __builtin_prefetch(reinterpret_cast<const void*>(line), 1);
+    asm volatile("" : : "r"(line));  // gcc 12 drops a loop that does nothing else
+  }
+}
 
 }  // namespace umcg::inline v0::internal
 
