@@ -14,6 +14,7 @@
 #include "kernel_shim/run_state.h"
 #include "support/eventually.h"
 #include "support/handoff_modes.h"
+#include "support/on_one_cpu.h"
 #include "support/pipe.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"
@@ -83,6 +84,31 @@ TEST_P(Hogs, OneThatBlocksForLongIsNone) {
     blocked.join();
   }
   EXPECT_EQ(rt.stats().handoffs_hog, 0U);
+}
+
+// Others want the CPU too. While they have it a fiber stands still with another one behind it, for
+// longer than a hog may run; but it has not run.
+TEST_P(Hogs, OneThatIsPreemptedIsNone) {
+  const umcg_test::OnOneCpu confined;
+  std::atomic<bool> enough{false};
+  std::vector<std::thread> others;
+  for (int i = 0; i < 2; ++i) {
+    others.emplace_back([&] {
+      while (!enough) asm volatile("");
+    });
+  }
+  umcg::Runtime rt({.servers = 1});
+  std::vector<umcg::Fiber<>> fibers;
+  for (int i = 0; i < 2; ++i) {
+    fibers.push_back(rt.spawn([&] {
+      while (!enough) umcg::this_fiber::yield();
+    }));
+  }
+  std::this_thread::sleep_for(600ms);
+  // The hypervisor's time is counted as theirs: now and then one seems to have run for long.
+  EXPECT_LT(rt.stats().handoffs_hog, 5U);
+  enough = true;
+  for (auto& other : others) other.join();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "kernel_shim/linger.h"
+#include "support/on_one_cpu.h"
 #include "test_util.h"
 
 namespace {

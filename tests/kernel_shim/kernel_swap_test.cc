@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "support/on_one_cpu.h"
 #include "test_util.h"
 
 namespace {

@@ -11,6 +11,7 @@
 
 #include "oracle_case.h"
 #include "stopper.h"
+#include "support/on_one_cpu.h"
 #include "support/sanitizers.h"
 #include "test_util.h"
 #include "watched.h"

@@ -4,7 +4,6 @@
 #define UMCG_TESTS_KERNEL_SHIM_TEST_UTIL_H_
 
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <time.h>
 
 #include <cstdint>
@@ -52,25 +51,6 @@ inline bool await_state(umcg_tid tid, std::uint32_t wanted) {
   }
   return false;
 }
-
-// Keeps the calling thread, and those that it starts, on one CPU: a switch there is an order of
-// magnitude cheaper than a wake-up of another CPU, and preempts in other places.
-class OnOneCpu {
- public:
-  OnOneCpu() {
-    sched_getaffinity(0, sizeof saved_, &saved_);
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
-    sched_setaffinity(0, sizeof one, &one);
-  }
-  ~OnOneCpu() { sched_setaffinity(0, sizeof saved_, &saved_); }
-  OnOneCpu(const OnOneCpu&) = delete;
-  OnOneCpu& operator=(const OnOneCpu&) = delete;
-
- private:
-  cpu_set_t saved_;
-};
 
 // xorshift64: a stream of delays that a failing run can repeat.
 class Random {

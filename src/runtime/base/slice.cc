@@ -23,22 +23,29 @@ struct SchedAttributes {
 };
 
 constexpr std::uint64_t kResetOnFork = 1;
-constexpr std::uint64_t kSliceNs = 100'000;
 
-void set_slice(pid_t thread, std::uint64_t ns) noexcept {
+std::uint64_t ns_of(TimeSlice slice) noexcept {
+  switch (slice) {
+    case TimeSlice::kUsual:
+      return 0;
+    case TimeSlice::kShort:
+      return 100'000;
+    case TimeSlice::kLong:
+      return 20'000'000;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void set_time_slice(pid_t thread, TimeSlice slice) noexcept {
   SchedAttributes attributes{};
   if (::syscall(SYS_sched_getattr, thread, &attributes, sizeof attributes, 0) != 0) return;
   if (attributes.policy != SCHED_OTHER) return;  // the user has chosen another one
   attributes.size = sizeof attributes;
   attributes.flags |= kResetOnFork;
-  attributes.runtime = ns;
+  attributes.runtime = ns_of(slice);
   (void)::syscall(SYS_sched_setattr, thread, &attributes, 0);
 }
-
-}  // namespace
-
-void prefer_short_slices(pid_t thread) noexcept { set_slice(thread, kSliceNs); }
-
-void allow_long_slices(pid_t thread) noexcept { set_slice(thread, 0); }
 
 }  // namespace umcg::inline v0::internal

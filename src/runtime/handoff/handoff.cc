@@ -95,7 +95,7 @@ bool give_server_away(Worker& w, HandoffCause cause) noexcept {
   Server& s = *w.server;
   Worker* const next = w.rt->workers().take_for(s);
   if (next == nullptr) return false;
-  if (cause == HandoffCause::kHog) give_short_slices(*next);
+  if (cause == HandoffCause::kHog) set_time_slice(*next, TimeSlice::kShort);
   // First the word, then in_rt: a worker that is outside and still named in the word may be claimed
   // from, and then this store would take the server away from the claimer.
   note_handoff(s, cause, now_ns(), &w);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/handoff/hogs.h"
 
+#include <sched.h>
+
 #include <algorithm>
 
 #include "kernel_shim/process_barrier.h"
@@ -21,6 +23,14 @@ void count_off(Server& s) noexcept {
   if (s.rt->has_queued_work()) wake_server(s);
 }
 
+// One that is counted already; else it is counted off again.
+bool mark_hog(Worker& w, Server& s) noexcept {
+  Server* none = nullptr;
+  if (w.hog_of.compare_exchange_strong(none, &s, std::memory_order_acq_rel)) return true;
+  count_off(s);
+  return false;
+}
+
 }  // namespace
 
 Hogs::Hogs(RuntimeCore& rt)
@@ -28,18 +38,21 @@ Hogs::Hogs(RuntimeCore& rt)
       possible_(rt.options().handoff != Handoff::kOff && shim::prepare_process_barrier()),
       turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
 
-void Hogs::note_turn(Server& s, std::int64_t now) noexcept {
+void Hogs::note_turn(Server& s) noexcept {
   if (!possible_) return;
   Turn& turn = turns_[s.index];
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
   const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
-  if (turn.word != word || turn.tick != tick) turn = {word, tick, now};
-  if (now - turn.since >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
+  if (word == 0) return;
+  const std::int64_t clock = clock_ns(rt_.workers().at(worker_of(word)).cpu_clock);
+  if (turn.word != word || turn.tick != tick) turn = {word, tick, clock, 0};
+  turn.length = clock - turn.began_at;
+  if (turn.length >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
 }
 
 bool Hogs::serve(Server& s, const Worker& holder, std::int64_t now) noexcept {
   if (!possible_) return false;
-  const std::int64_t length = now - turns_[s.index].since;
+  const std::int64_t length = turns_[s.index].length;
   const bool urgent_wait = !s.ready.looks_empty() || rt_.inject_queue().urgent_size() != 0;
   // Anybody idle takes what waits here, but one beside a hog takes no new fibers.
   if (urgent_wait ? rt_.idle().any() : has_sleeper_below(rt_, 1)) return false;
@@ -54,12 +67,16 @@ bool Hogs::serve(Server& s, const Worker& holder, std::int64_t now) noexcept {
 void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
   Worker* const next = rt_.workers().take_or_create(s);
   if (next == nullptr) return;
-  if (!take_from_running(*next, s, turns_[s.index].word)) {
+  const std::uint64_t word = turns_[s.index].word;
+  Worker& hog = rt_.workers().at(worker_of(word));
+  if (!take_from_running(*next, s, word)) {
     rt_.workers().put_back(*next);
     return;
   }
   s.next_fresh_at = next_fresh_at;
-  give_short_slices(*next);
+  s.next_hog_at = now_ns() + kPatienceOfHogs;
+  set_time_slice(hog, TimeSlice::kLong);
+  set_time_slice(*next, TimeSlice::kShort);
   WorkerPool::assign(*next, s);
 }
 
@@ -83,19 +100,24 @@ void Hogs::review() noexcept {
 void detach_self(Worker& w) noexcept {
   Server& s = *w.server;
   const std::int64_t now = now_ns();
-  // Before it is somebody else's.
+  // Before it is somebody else's, who would begin another one beside it.
   s.next_fresh_at = now + Hogs::kPatience;
-  if (!give_server_away(w, HandoffCause::kHog)) return;
-  (void)begin_hog(w, s);  // false: the monitor was about to, and takes its mark back itself
+  s.next_hog_at = now + Hogs::kPatienceOfHogs;
+  s.hogs.fetch_add(1, std::memory_order_seq_cst);
+  if (!give_server_away(w, HandoffCause::kHog)) {
+    s.hogs.fetch_sub(1, std::memory_order_seq_cst);
+    return;
+  }
+  (void)mark_hog(w, s);  // false: the monitor was about to, and takes its mark back itself
+  // To whoever holds the server now: it would not get the CPU before our slice ends.
+  ::sched_yield();
+  set_time_slice(w, TimeSlice::kLong);
   count_anywhere(w.rt->shared_counters().handoffs_hog);
 }
 
 bool begin_hog(Worker& w, Server& s) noexcept {
   s.hogs.fetch_add(1, std::memory_order_seq_cst);
-  Server* none = nullptr;
-  if (w.hog_of.compare_exchange_strong(none, &s, std::memory_order_acq_rel)) return true;
-  count_off(s);
-  return false;
+  return mark_hog(w, s);
 }
 
 void end_hog(Worker& w) noexcept {

@@ -7,12 +7,17 @@
 // and gives it to an idle worker. The kernel shares the CPU between the two.
 //
 //   when        a woken fiber waits behind a fiber that has run for kUrgent; or a new one behind a
-//               fiber that has run for kPatience
+//               fiber that has run for kPatience; by its thread's CPU clock. One that stands still
+//               because others have the CPU is no hog, and one more thread would not help
 //   how         take_from_running() in handoff.h: a claim that needs no look at clocks
 //   then        the server is "beside a hog" (Server::hogs != 0): its holder runs woken fibers at
-//               once, but one that may be a hog too only each kPatience: a new one, or one that
-//               yielded after a long turn (FiberCore::patient). That one is detached from the
-//               start. Else it sleeps.
+//               once, but one that may be a hog too only each kPatience: a new one. That one is
+//               detached from the start. Else it sleeps.
+//   again       a fiber that yields after a long turn is patient (FiberCore::patient), and will be
+//               a hog again: it is detached from the start wherever it is taken, and beside another
+//               hog only after kPatienceOfHogs. So hogs that yield take turns, one for each server,
+//               and a holder at rest stands beside each
+//   the kernel  is asked for long time slices for a hog, short ones for the holder at rest (slice.h)
 //   the end     the hog calls the runtime and finds its server gone; or it blocks, as the monitor
 //               finds out: then it burns no CPU and counts no more
 //
@@ -21,7 +26,8 @@
 // still finds a holder at rest.
 //
 // Who writes Server::hogs: the monitor adds one before it claims, and marks the worker (Worker::
-// hog_of) with the server, by CAS; a worker that detaches itself does so when it has. Whoever finds
+// hog_of) with the server, by CAS; a worker that detaches itself adds one before it gives the server
+// away, so that the next holder does not begin a second, and marks itself after. Whoever finds
 // another's mark there does not count. Whoever takes the mark back by exchange takes the one off:
 // the monitor when the claim fails or the hog blocks, the worker when it notices. So none is
 // counted twice, and none for ever.
@@ -45,6 +51,7 @@ class Hogs {
  public:
   static constexpr std::int64_t kUrgent = 400'000;
   static constexpr std::int64_t kPatience = 10'000'000;
+  static constexpr std::int64_t kPatienceOfHogs = 5 * kPatience;
   static constexpr std::uint32_t kMost = 2;
   // How often the monitor must look while a fiber runs for long with others behind it.
   static constexpr std::int64_t kPeriod = 200'000;
@@ -52,7 +59,7 @@ class Hogs {
   explicit Hogs(RuntimeCore& rt);
 
   // At each look at a server.
-  void note_turn(Server& server, std::int64_t now) noexcept;
+  void note_turn(Server& server) noexcept;
   // For a server with queued fibers whose worker runs, or was preempted. True: look again after
   // kPeriod.
   bool serve(Server& server, const Worker& holder, std::int64_t now) noexcept;
@@ -60,11 +67,12 @@ class Hogs {
   void review() noexcept;
 
  private:
-  // Since when the server runs the same fiber.
+  // For how long the server has run the same fiber, by its thread's CPU clock.
   struct Turn {
     std::uint64_t word = 0;
     std::uint32_t tick = 0;
-    std::int64_t since = 0;
+    std::int64_t began_at = 0;
+    std::int64_t length = 0;
   };
   void detach(Server& server, std::int64_t next_fresh_at) noexcept;
 

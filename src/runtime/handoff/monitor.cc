@@ -62,7 +62,7 @@ void Monitor::tell_if_all_sleep() noexcept {
 
 void Monitor::run() noexcept {
   ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each look
-  prefer_short_slices(0);
+  set_time_slice(0, TimeSlice::kShort);
   std::int64_t last_queued = now_ns();
   while (!stopping_.load(std::memory_order_seq_cst)) {
     serve_spares();
@@ -177,7 +177,7 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
   seen = {};
   if (word == 0 || rt_.idle().is_idle(s.index)) return Found::kNothing;
   const std::int64_t now = now_ns();
-  hogs_.note_turn(s, now);
+  hogs_.note_turn(s);
   // A worker that blocks with nothing queued is no loss, until there is.
   if (!rt_.has_queued_work()) return Found::kNothing;
   if ((word & kOffered) == 0) {

@@ -82,23 +82,26 @@ Server* next_order(Worker& w) noexcept {
 
 }  // namespace
 
-void give_short_slices(Worker& w) noexcept {
+void set_time_slice(Worker& w, TimeSlice slice) noexcept {
   // One that has only just been made has no tid yet.
-  if (w.short_slices || !w.watchable.load(std::memory_order_acquire)) return;
-  w.short_slices = true;
-  prefer_short_slices(w.subject.tid);
+  if (w.time_slice.get() == slice || !w.watchable.load(std::memory_order_acquire)) return;
+  w.time_slice.set(slice);
+  set_time_slice(w.subject.tid, slice);
 }
 
 bool begin_to_hold(Worker& w, Server& s) noexcept {
   if (s.cpu >= 0 && w.pinned_cpu != s.cpu && tie_to_cpu(0, s.cpu)) w.pinned_cpu = s.cpu;
-  // Whatever is woken beside a hog is to run at once.
-  if (s.hogs.load(std::memory_order_relaxed) != 0) give_short_slices(w);
+  if (s.hogs.load(std::memory_order_relaxed) != 0) {
+    set_time_slice(w, TimeSlice::kShort);  // whatever is woken beside a hog is to run at once
+  } else if (w.time_slice.get() == TimeSlice::kLong) {
+    set_time_slice(w, TimeSlice::kUsual);
+  }
   w.server = &s;
   w.word = s.word;
   if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
   note_blocks(w);
   if (!enter(w)) return false;
-  s.short_slices = w.short_slices;
+  s.short_slices = w.time_slice.get() == TimeSlice::kShort;
   if (s.is_hooked()) at_handoff(w);
   return true;
 }

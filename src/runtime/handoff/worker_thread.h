@@ -3,6 +3,8 @@
 #ifndef UMCG_RUNTIME_HANDOFF_WORKER_THREAD_H_
 #define UMCG_RUNTIME_HANDOFF_WORKER_THREAD_H_
 
+#include "runtime/base/slice.h"
+
 namespace umcg::inline v0::internal {
 
 struct Server;
@@ -10,9 +12,9 @@ struct Worker;
 
 void worker_thread(Worker& worker);
 
-// By whoever disposes of the worker, so that it gets the CPU soon: see base/slice.h. Does not
-// block.
-void give_short_slices(Worker& worker) noexcept;
+// By whoever disposes of the worker, the monitor that has taken its server, or itself: see
+// base/slice.h. Does not block.
+void set_time_slice(Worker& worker, TimeSlice slice) noexcept;
 
 // By a worker that the server's word names. True: it is inside the runtime with the server. False:
 // it has lost it again.

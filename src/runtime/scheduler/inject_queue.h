@@ -40,7 +40,8 @@ class InjectQueue {
     publish_sizes();
   }
 
-  // The oldest `most` of one line at the most; of the patient one only.
+  // The oldest `most` of one line at the most; of the patient one only. Who runs that one takes
+  // the mark off.
   FiberChain pop(std::size_t most) noexcept {
     constexpr unsigned kReverse = 4;
     std::lock_guard lock(lock_);
@@ -57,10 +58,10 @@ class InjectQueue {
     std::lock_guard lock(lock_);
     return take(urgent_, most);
   }
-  // One that is not urgent, or null.
-  FiberCore* pop_other() noexcept {
+  // One that has not begun, or, if that is asked for, a patient one; or null.
+  FiberCore* pop_other(bool patient_too) noexcept {
     std::lock_guard lock(lock_);
-    return take(fresh_.empty() ? patient_ : fresh_, 1).pop_front();
+    return take(fresh_.empty() && patient_too ? patient_ : fresh_, 1).pop_front();
   }
 
  private:
@@ -70,9 +71,7 @@ class InjectQueue {
   FiberChain take(FiberChain& line, std::size_t most) noexcept {
     FiberChain taken;
     while (taken.count < most && !line.empty()) {
-      FiberCore* const f = line.pop_front();
-      f->patient = false;
-      taken.push_back(f);
+      taken.push_back(line.pop_front());
     }
     publish_sizes();
     return taken;

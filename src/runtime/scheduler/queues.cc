@@ -17,9 +17,9 @@
 #include <algorithm>
 
 #include "runtime/base/clock.h"
-#include "runtime/base/slice.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/handoff/hogs.h"
+#include "runtime/handoff/worker_thread.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/scheduler.h"
@@ -30,11 +30,16 @@ namespace {
 constexpr std::int64_t kPatience = 10'000'000;
 constexpr std::size_t kInjectBatch = 64;
 
-// What is begun now may compute for long.
-void end_short_slices(Server& s) noexcept {
-  s.short_slices = false;
-  current_worker()->short_slices = false;
-  allow_long_slices(0);
+// Detached from the start, so that a holder at rest stays behind.
+FiberCore* begin_as_hog(FiberCore* f) noexcept {
+  f->patient = false;
+  current_worker()->at_leave |= kDetachAtLeave;
+  return f;
+}
+
+// Of the shared queue, or null. What computed for long before it was queued will do so again.
+FiberCore* begin_injected(FiberCore* f) noexcept {
+  return f != nullptr && f->patient ? begin_as_hog(f) : f;
 }
 
 // Beside a hog: the oldest, one each Hogs::kPatience, and none at all beside the most hogs.
@@ -44,17 +49,15 @@ FiberCore* pop_fresh_beside_hog(Server& s) noexcept {
     return nullptr;
   }
   s.next_fresh_at = now + Hogs::kPatience;
-  end_short_slices(s);
   FiberCore* f = s.fresh.steal();
-  if (f == nullptr) f = s.rt->inject_queue().pop_other();
-  if (f != nullptr) current_worker()->at_leave |= kDetachAtLeave;
-  return f;
+  if (f == nullptr) f = s.rt->inject_queue().pop_other(now >= s.next_hog_at);
+  return f != nullptr ? begin_as_hog(f) : nullptr;
 }
 
 FiberCore* pick_fairly(Server& s) noexcept {
   if (s.hogs.load(std::memory_order_relaxed) != 0) return nullptr;
   if (s.rt->inject_queue().size_hint() != 0) {
-    if (FiberCore* f = s.rt->inject_queue().pop(1).pop_front()) return f;
+    if (FiberCore* f = s.rt->inject_queue().pop(1).pop_front()) return begin_injected(f);
   }
   const std::int64_t oldest = s.fresh.oldest();
   const std::int64_t now = now_ns();
@@ -120,12 +123,14 @@ FiberCore* take_injected(Server& s) noexcept {
     }
   }
   ensure_watched(s);
-  return first;
+  return begin_injected(first);
 }
 
 FiberCore* pop_fresh_slow(Server& s) noexcept {
   if (s.hogs.load(std::memory_order_relaxed) != 0) return pop_fresh_beside_hog(s);
-  end_short_slices(s);
+  // What is begun now may compute for long.
+  s.short_slices = false;
+  set_time_slice(*current_worker(), TimeSlice::kUsual);
   return s.fresh.pop();
 }
 

@@ -64,8 +64,9 @@ struct alignas(128) Server {
   bool runs_long() const noexcept {
     return long_turn.load(std::memory_order_relaxed) == tick.load(std::memory_order_relaxed);
   }
-  bool short_slices = false;       // the holder's thread has them
-  std::int64_t next_fresh_at = 0;  // beside a hog: when to begin a new fiber
+  bool short_slices = false;       // the holder's thread has them (TimeSlice::kShort)
+  std::int64_t next_fresh_at = 0;  // beside a hog: when to begin a new fiber,
+  std::int64_t next_hog_at = 0;    // and when one that will be another
   std::uint32_t random = 1;
   std::int64_t oldest_fresh = 0;        // which new fiber was the oldest at the last fair pick,
   std::int64_t oldest_fresh_since = 0;  // and since when, as far as is known

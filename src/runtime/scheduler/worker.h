@@ -13,6 +13,7 @@
 #include "kernel_shim/task.h"
 #include "runtime/base/published.h"
 #include "runtime/base/relaxed.h"
+#include "runtime/base/slice.h"
 #include "runtime/context/context.h"
 #include "runtime/context/thread_state.h"
 
@@ -81,12 +82,11 @@ struct alignas(64) Worker {
   int* error_number = nullptr;
   ExceptionState* exceptions = nullptr;
   int pinned_cpu = -1;
-  int policy = 0;              // of scheduling, as the thread began
-  bool interruptible = false;  // inside interruptible()
-  // The thread has short time slices. Written by whoever disposes of an idle worker, then by it.
-  bool short_slices = false;
-  bool tired = false;      // computed for long: the kernel would make it wait now
-  bool gave_away = false;  // its server, while a fiber runs on; until the next Enter
+  int policy = 0;                 // of scheduling, as the thread began
+  bool interruptible = false;     // inside interruptible()
+  Relaxed<TimeSlice> time_slice;  // see set_time_slice() in worker_thread.h
+  bool tired = false;             // computed for long: the kernel would make it wait now
+  bool gave_away = false;         // its server, while a fiber runs on; until the next Enter
 
   // Written by the creator, before others can find the worker.
   std::uint32_t index = 0;
