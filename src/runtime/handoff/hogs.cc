@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "kernel_shim/process_barrier.h"
 #include "runtime/base/clock.h"
@@ -38,26 +39,26 @@ Hogs::Hogs(RuntimeCore& rt)
       possible_(rt.options().handoff != Handoff::kOff && shim::prepare_process_barrier()),
       turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
 
-void Hogs::note_turn(Server& s) noexcept {
+void Hogs::note_turn(Server& s, std::int64_t now) noexcept {
   if (!possible_) return;
   Turn& turn = turns_[s.index];
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
   const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
   if (word == 0) return;
   const std::int64_t clock = clock_ns(rt_.workers().at(worker_of(word)).cpu_clock);
-  if (turn.word != word || turn.tick != tick) turn = {word, tick, clock, 0};
-  turn.length = clock - turn.began_at;
-  if (turn.length >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
+  if (turn.word != word || turn.tick != tick) turn = {word, tick, now, clock, 0};
+  turn.computed = clock - turn.clock_then;
+  if (turn.computed >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
 }
 
 bool Hogs::serve(Server& s, const Worker& holder, std::int64_t now) noexcept {
   if (!possible_) return false;
-  const std::int64_t length = turns_[s.index].length;
+  const Turn& turn = turns_[s.index];
   const bool urgent_wait = !s.ready.looks_empty() || rt_.inject_queue().urgent_size() != 0;
   // Anybody idle takes what waits here, but one beside a hog takes no new fibers.
   if (urgent_wait ? rt_.idle().any() : has_sleeper_below(rt_, 1)) return false;
-  const bool urgent = urgent_wait && length >= kUrgent && s.hogs.load() < kMost;
-  const bool overdue = length >= kPatience && s.hogs.load() == 0;
+  const bool urgent = urgent_wait && turn.computed >= kUrgent && s.hogs.load() < kMost;
+  const bool overdue = now - turn.since >= kPatience && s.hogs.load() == 0;
   // The first look of an oracle cannot tell, and by then it may have been blocked for long: with
   // nothing queued behind it nobody looked. At the second look it is claimed as what it is.
   if ((urgent || overdue) && !is_blocked(holder, 0)) detach(s, overdue ? now : now + kPatience);
@@ -108,6 +109,7 @@ void detach_self(Worker& w) noexcept {
     s.hogs.fetch_sub(1, std::memory_order_seq_cst);
     return;
   }
+  w.detached_at = now;
   (void)mark_hog(w, s);  // false: the monitor was about to, and takes its mark back itself
   // To whoever holds the server now: it would not get the CPU before our slice ends.
   ::sched_yield();
@@ -123,7 +125,7 @@ bool begin_hog(Worker& w, Server& s) noexcept {
 void end_hog(Worker& w) noexcept {
   Server* const s = w.hog_of.exchange(nullptr, std::memory_order_acq_rel);
   if (s == nullptr) return;
-  if (current_worker() == &w) {
+  if (current_worker() == &w && now_ns() - std::exchange(w.detached_at, 0) >= Hogs::kUrgent) {
     w.tired = true;
     if (w.current.get() != nullptr) w.current.get()->patient = true;
   }

@@ -6,9 +6,10 @@
 // monitor takes the server away from a hog, whose worker runs on as an overtaken one, "detached",
 // and gives it to an idle worker. The kernel shares the CPU between the two.
 //
-//   when        a woken fiber waits behind a fiber that has run for kUrgent; or a new one behind a
-//               fiber that has run for kPatience; by its thread's CPU clock. One that stands still
-//               because others have the CPU is no hog, and one more thread would not help
+//   when        a woken fiber waits behind a fiber that has computed for kUrgent, by its thread's
+//               CPU clock: one that others have preempted is no hog, and one more thread would
+//               only add to the crowd; or a new one behind a fiber that has had the server for
+//               kPatience, whatever it did
 //   how         take_from_running() in handoff.h: a claim that needs no look at clocks
 //   then        the server is "beside a hog" (Server::hogs != 0): its holder runs woken fibers at
 //               once, but one that may be a hog too only each kPatience: a new one. That one is
@@ -17,8 +18,9 @@
 //               a hog again: it is detached from the start wherever it is taken, and beside another
 //               hog only after kPatienceOfHogs. So hogs that yield take turns, one for each server,
 //               and a holder at rest stands beside each
-//   the kernel  is asked for long time slices for a hog, short ones for the holder at rest (slice.h)
-//   the end     the hog calls the runtime and finds its server gone; or it blocks, as the monitor
+//   the kernel  is asked for long time slices for a hog, short ones for the holder at rest
+//   (slice.h) the end     the hog calls the runtime and finds its server gone; or it blocks, as the
+//   monitor
 //               finds out: then it burns no CPU and counts no more
 //
 // So ten thousand tasks of 20 ms do not become ten thousand threads: at most kMost are detached
@@ -26,10 +28,10 @@
 // still finds a holder at rest.
 //
 // Who writes Server::hogs: the monitor adds one before it claims, and marks the worker (Worker::
-// hog_of) with the server, by CAS; a worker that detaches itself adds one before it gives the server
-// away, so that the next holder does not begin a second, and marks itself after. Whoever finds
-// another's mark there does not count. Whoever takes the mark back by exchange takes the one off:
-// the monitor when the claim fails or the hog blocks, the worker when it notices. So none is
+// hog_of) with the server, by CAS; a worker that detaches itself adds one before it gives the
+// server away, so that the next holder does not begin a second, and marks itself after. Whoever
+// finds another's mark there does not count. Whoever takes the mark back by exchange takes the one
+// off: the monitor when the claim fails or the hog blocks, the worker when it notices. So none is
 // counted twice, and none for ever.
 //
 // Rejected: a signal that switches the hog off its stack (it may hold a lock of malloc's, and
@@ -59,7 +61,7 @@ class Hogs {
   explicit Hogs(RuntimeCore& rt);
 
   // At each look at a server.
-  void note_turn(Server& server) noexcept;
+  void note_turn(Server& server, std::int64_t now) noexcept;
   // For a server with queued fibers whose worker runs, or was preempted. True: look again after
   // kPeriod.
   bool serve(Server& server, const Worker& holder, std::int64_t now) noexcept;
@@ -67,12 +69,13 @@ class Hogs {
   void review() noexcept;
 
  private:
-  // For how long the server has run the same fiber, by its thread's CPU clock.
+  // Since when the server runs the same fiber, and how much of the CPU that fiber has had.
   struct Turn {
     std::uint64_t word = 0;
     std::uint32_t tick = 0;
-    std::int64_t began_at = 0;
-    std::int64_t length = 0;
+    std::int64_t since = 0;
+    std::int64_t clock_then = 0;
+    std::int64_t computed = 0;
   };
   void detach(Server& server, std::int64_t next_fresh_at) noexcept;
 
