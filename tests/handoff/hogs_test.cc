@@ -108,4 +108,29 @@ TEST_P(Hogs, OneThatIsPreemptedIsNone) {
   other.join();
 }
 
+// After a long turn the next one is detached from the start, after a short one it is not. Tried
+// again where no idle worker was at hand, or the hypervisor made a short turn long.
+TEST_P(Hogs, OneThatYieldsBeginsAsOne) {
+  umcg::Runtime rt({.servers = 1});
+  std::atomic<bool> enough{false};
+  auto other = rt.spawn([&] {
+    while (!enough) umcg::this_fiber::yield();
+  });
+  const auto hogs = [&] { return rt.stats().handoffs_hog; };
+  const auto begins_as_one = [&] {
+    const auto before = hogs();
+    umcg::this_fiber::yield();
+    return hogs() != before;
+  };
+  rt.spawn([&] {
+      EXPECT_TRUE(umcg_test::eventually([&] {
+        const auto before = hogs();
+        while (hogs() == before) asm volatile("");
+        return begins_as_one();
+      }));
+      EXPECT_TRUE(umcg_test::eventually([&] { return !begins_as_one(); }));
+    }).join();
+  enough = true;
+}
+
 }  // namespace
