@@ -62,7 +62,8 @@ bool Hogs::serve(Server& s, const Worker& holder, std::int64_t now) noexcept {
   // The first look of an oracle cannot tell, and by then it may have been blocked for long: with
   // nothing queued behind it nobody looked. At the second look it is claimed as what it is.
   if ((urgent || overdue) && !is_blocked(holder, 0)) detach(s, overdue ? now : now + kPatience);
-  return true;
+  // For new ones the usual period will do.
+  return urgent_wait;
 }
 
 void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {

@@ -55,7 +55,7 @@ class Hogs {
   static constexpr std::int64_t kPatience = 10'000'000;
   static constexpr std::int64_t kPatienceOfHogs = 5 * kPatience;
   static constexpr std::uint32_t kMost = 2;
-  // How often the monitor must look while a fiber runs for long with others behind it.
+  // How often the monitor must look while woken fibers wait behind one that runs.
   static constexpr std::int64_t kPeriod = 200'000;
 
   explicit Hogs(RuntimeCore& rt);
