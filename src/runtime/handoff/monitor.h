@@ -3,8 +3,8 @@
 // themselves.
 //
 // While fibers are queued it looks each kPeriod; sooner after it has found a blocked worker itself
-// (kShortPeriod), since that is the standbys' business and they cannot do it now, and while a fiber
-// runs for long with others behind it (Hogs::kPeriod). When nothing has been queued for kLinger it
+// (kShortPeriod), since that is the standbys' business and they cannot do it now, and while woken
+// fibers wait behind one that runs (Hogs::kPeriod). When nothing has been queued for kLinger it
 // sleeps, until somebody queues a fiber or arms a timer (IdleSet::monitor_sleeps), or a timer is
 // overdue that no sleeping server keeps. If a server still ran then, the last one that goes to
 // sleep wakes it once more: deadlocks are looked for when all is asleep.
