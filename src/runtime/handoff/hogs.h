@@ -18,9 +18,9 @@
 //               a hog again: it is detached from the start wherever it is taken, and beside another
 //               hog only after kPatienceOfHogs. So hogs that yield take turns, one for each server,
 //               and a holder at rest stands beside each
-//   the kernel  is asked for long time slices for a hog, short ones for the holder at rest
-//   (slice.h) the end     the hog calls the runtime and finds its server gone; or it blocks, as the
-//   monitor
+//   the kernel  is asked for long time slices for a hog, and for short ones for the holder at rest:
+//               see slice.h
+//   the end     the hog calls the runtime and finds its server gone; or it blocks, as the monitor
 //               finds out: then it burns no CPU and counts no more
 //
 // So ten thousand tasks of 20 ms do not become ten thousand threads: at most kMost are detached
