@@ -9,7 +9,9 @@
 #define UMCG_RUNTIME_CONTEXT_CONTEXT_H_
 
 #include <cstddef>
+#include <cstdint>
 
+#include "runtime/base/peek.h"
 #include "runtime/base/sanitizers.h"
 #if defined(UMCG_SWITCH_OF_BOOST)
 #include "runtime/context/switch_boost.h"
@@ -52,6 +54,12 @@ struct Context {
 #endif
   }
 };
+
+// The lowest address in use of the stack of a context that may be resumed meanwhile; 0: never left.
+// With either switch the record begins with it; gdb's script relies on that, too.
+inline std::uint64_t lowest_in_use(const Context& context) noexcept {
+  return glance(&context.saved);
+}
 
 // To be called on arrival, first thing.
 inline void finish_switch([[maybe_unused]] Context& self) noexcept {

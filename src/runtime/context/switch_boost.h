@@ -14,15 +14,12 @@
 namespace umcg::inline v0::internal {
 
 struct SavedState {
-  boost::context::detail::fcontext_t frame = nullptr;  // null: never left. First: saved_frame.h
+  boost::context::detail::fcontext_t frame = nullptr;  // null: never left. First: lowest_in_use()
   void (*entry)(void*) = nullptr;                      // until it has begun
   // On the way to whoever is jumped to.
   void* passed = nullptr;
   void (*entry_there)(void*) = nullptr;
 };
-
-// Of one that was left.
-inline const void* lowest_in_use(const SavedState& state) noexcept { return state.frame; }
 
 inline void* take_note(boost::context::detail::transfer_t from) noexcept {
   auto& left = *static_cast<SavedState*>(from.data);

@@ -32,17 +32,12 @@
 namespace umcg::inline v0::internal {
 
 struct SavedState {
-  std::uint64_t sp = 0;  // 0: never left. First: saved_frame.h
+  std::uint64_t sp = 0;  // 0: never left. First: lowest_in_use()
   std::uint64_t pc = 0;
   std::uint64_t rbx = 0;
   std::uint64_t rbp = 0;
   FpEnv fp_env;  // until it has begun: the default
 };
-
-// Of one that was left.
-inline const void* lowest_in_use(const SavedState& state) noexcept {
-  return reinterpret_cast<const void*>(state.sp);
-}
 
 // What a jump there would begin: entry(data), on a stack that grows down from `high`.
 inline SavedState state_at_entry(void* high, std::size_t /*size*/, void (*entry)(void*)) noexcept {

@@ -39,12 +39,10 @@ Hogs::Hogs(RuntimeCore& rt)
       possible_(rt.options().handoff != Handoff::kOff && shim::prepare_process_barrier()),
       turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
 
-void Hogs::note_turn(Server& s, std::int64_t now) noexcept {
+void Hogs::note_turn(Server& s, std::uint64_t word, std::int64_t now) noexcept {
   if (!possible_) return;
   Turn& turn = turns_[s.index];
-  const std::uint64_t word = s.word->load(std::memory_order_acquire);
   const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
-  if (word == 0) return;
   const std::int64_t clock = clock_ns(rt_.workers().at(worker_of(word)).cpu_clock);
   if (turn.word != word || turn.tick != tick) turn = {word, tick, now, clock, 0};
   turn.computed = clock - turn.clock_then;
@@ -107,7 +105,7 @@ void detach_self(Worker& w) noexcept {
   s.next_hog_at = now + Hogs::kPatienceOfHogs;
   s.hogs.fetch_add(1, std::memory_order_seq_cst);
   if (!give_server_away(w, HandoffCause::kHog)) {
-    s.hogs.fetch_sub(1, std::memory_order_seq_cst);
+    count_off(s);
     return;
   }
   w.detached_at = now;

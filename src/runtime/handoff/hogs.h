@@ -60,8 +60,8 @@ class Hogs {
 
   explicit Hogs(RuntimeCore& rt);
 
-  // At each look at a server.
-  void note_turn(Server& server, std::int64_t now) noexcept;
+  // At each look at a server, with its word, not 0.
+  void note_turn(Server& server, std::uint64_t word, std::int64_t now) noexcept;
   // For a server with queued fibers whose worker runs, or was preempted. True: look again after
   // kPeriod.
   bool serve(Server& server, const Worker& holder, std::int64_t now) noexcept;

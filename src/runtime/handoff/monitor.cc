@@ -177,7 +177,7 @@ Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
   seen = {};
   if (word == 0 || rt_.idle().is_idle(s.index)) return Found::kNothing;
   const std::int64_t now = now_ns();
-  hogs_.note_turn(s, now);
+  hogs_.note_turn(s, word, now);
   // A worker that blocks with nothing queued is no loss, until there is.
   if (!rt_.has_queued_work()) return Found::kNothing;
   if ((word & kOffered) == 0) {

@@ -31,7 +31,7 @@ inline void prefetch(const Stack& stack) noexcept {
   constexpr std::uintptr_t kLine = 64;
   constexpr std::uintptr_t kBelow = 4 * kLine;
   constexpr std::uintptr_t kMost = 20 * kLine;
-  std::uintptr_t line = reinterpret_cast<std::uintptr_t>(lowest_in_use(stack.saved)) - kBelow;
+  std::uintptr_t line = lowest_in_use(stack) - kBelow;
   const std::uintptr_t end = std::min(line + kMost, reinterpret_cast<std::uintptr_t>(&stack + 1));
   for (; line < end; line += kLine) {
     __builtin_prefetch(reinterpret_cast<const void*>(line), 1);

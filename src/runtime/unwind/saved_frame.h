@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/base/peek.h"
 #include "runtime/context/context.h"
 
 namespace umcg::inline v0::internal {
@@ -42,12 +41,6 @@ inline constexpr std::size_t kSavedPc = 0xa0;
 inline constexpr std::size_t kSavedFrameSize = 0xb0;
 #endif
 #endif
-
-// The lowest address in use of the stack of a context that may be resumed meanwhile; 0: never left.
-// With either switch the record begins with it; gdb's script relies on that, too.
-inline std::uint64_t lowest_in_use(const Context& context) noexcept {
-  return glance(&context.saved);
-}
 
 }  // namespace umcg::inline v0::internal
 
