@@ -174,9 +174,12 @@ void RuntimeCore::check_not_forked() const noexcept {
   if (is_forked_child()) die("a runtime was used in a forked child; it may only exec or _exit");
 }
 
-void RuntimeCore::inject(FiberCore* f) noexcept {
-  count_anywhere(page_.shared().counters.injected);
-  inject_.push(f);
+bool RuntimeCore::must_tell() const noexcept {
+  return idle_.has_listeners() &&
+         (idle_.somebody_must_know() || (idle_.any_unwatched() && !idle_.any()));
+}
+
+void RuntimeCore::tell_of_work() noexcept {
   if (idle_.somebody_must_know()) wake_for_work(*this);
   // With nobody idle to take it, it waits for somebody to block.
   if (idle_.any_unwatched() && !idle_.any()) {
@@ -186,13 +189,37 @@ void RuntimeCore::inject(FiberCore* f) noexcept {
   }
 }
 
-void RuntimeCore::inject_from_outside(FiberCore* f) noexcept {
-  check_not_forked();
-  guests_.fetch_add(1, std::memory_order_acquire);
-  if (tracer_.on()) at_unpark_outside(*f);
+void RuntimeCore::inject(FiberCore* f) noexcept {
+  inject_.push(f, [this] { count_here(shared_counters().injected); });
+  if (must_tell()) tell_of_work();
+}
+
+void RuntimeCore::inject_from_outside(FiberCore* f, bool is_new) noexcept {
   hold_up(*this, ChaosPoint::kInject);
-  inject(f);
+  bool is_guest = false;
+  inject_.push(f, [this, is_new, &is_guest] {
+    count_here(shared_counters().injected);
+    if (is_new) count_here(shared_counters().fibers_started);
+    is_guest = must_tell();
+    if (is_guest) guests_.fetch_add(1, std::memory_order_relaxed);
+  });
+  if (!is_guest) return;  // the fiber may have run, and the runtime be gone
+  hold_up(*this, ChaosPoint::kInject);
+  tell_of_work();
   guests_.fetch_sub(1, std::memory_order_release);  // the last touch
+}
+
+void RuntimeCore::start_from_outside(FiberCore* f) noexcept {
+  check_not_forked();
+  f->id.store(g_next_id.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
+  if (tracer_.on()) at_spawn_outside(*f);
+  inject_from_outside(f, true);
+}
+
+void RuntimeCore::wake_from_outside(FiberCore* f) noexcept {
+  check_not_forked();
+  if (tracer_.on()) at_unpark_outside(*f);
+  inject_from_outside(f, false);
 }
 
 bool RuntimeCore::has_queued_work() const noexcept {
@@ -216,10 +243,6 @@ std::int64_t RuntimeCore::earliest_deadline() const noexcept {
 void RuntimeCore::take_fiber_ids(Server& s) noexcept {
   s.next_id = g_next_id.fetch_add(kIdBlock, std::memory_order_relaxed);
   s.end_of_ids = s.next_id + kIdBlock;
-}
-
-std::uint64_t RuntimeCore::next_fiber_id() noexcept {
-  return g_next_id.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::uint64_t RuntimeCore::ids_given() noexcept {
@@ -265,6 +288,7 @@ bool RuntimeCore::request_stop() {
 void RuntimeCore::register_exit_handler() noexcept {
   // A static runtime's own destructor was registered when its constructor returned, which is before
   // it has fibers; so this handler runs earlier.
+  if (exit_handler_.load(std::memory_order_relaxed)) return;
   if (!exit_handler_.exchange(true, std::memory_order_relaxed)) watch_for_exit();
 }
 

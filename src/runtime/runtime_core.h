@@ -5,9 +5,14 @@
 // from spawn() until its function has returned and its end is about to be published. Live fibers
 // are the difference of two sums of per-server counters; whoever may have made it zero looks
 // (signal_if_idle): a server that goes to sleep, and an overtaken worker that ends a fiber. Then
-// the workers are told to end, and joined. A plain thread may still be on its way out of
-// inject_from_outside(), having made the very last fiber ready: `guests_` counts those, and the end
-// waits for them too.
+// the workers are told to end, and joined.
+//
+// Guests. A plain thread that has made the very last fiber ready may still be inside the runtime.
+// Mostly it is not: the shared queue's unlock is the last that it does, and whoever takes the fiber
+// out does so after that. But if a sleeper has to be told, that comes after the unlock. So who is
+// queueing looks, still under the lock, whether it must tell, and counts itself in `guests_` then;
+// the end waits for those. Rejected: to count each (two locked operations more for each task that a
+// thread starts); to wake under the lock (a system call).
 #ifndef UMCG_RUNTIME_RUNTIME_CORE_H_
 #define UMCG_RUNTIME_RUNTIME_CORE_H_
 
@@ -84,10 +89,12 @@ class RuntimeCore {
   // The word that a worker without a server looks at: never anybody's.
   static std::atomic<std::uint64_t>& no_server_word() noexcept;
 
-  // Queues a ready fiber for any server. The first form by a worker of this runtime, which keeps
-  // the runtime alive; the second by anybody.
+  // Queues a ready fiber for any server. By a worker of this runtime, which keeps the runtime
+  // alive.
   void inject(FiberCore* f) noexcept;
-  void inject_from_outside(FiberCore* f) noexcept;
+  // The same by anybody: a fiber that begins, and one that goes on.
+  void start_from_outside(FiberCore* f) noexcept;
+  void wake_from_outside(FiberCore* f) noexcept;
 
   // Whether a fiber stands in any queue: the last look before a sleep, and what makes a block of
   // any worker matter.
@@ -111,7 +118,6 @@ class RuntimeCore {
     return s.next_id++;
   }
   void take_fiber_ids(Server& s) noexcept;
-  std::uint64_t next_fiber_id() noexcept;
 
   std::uint64_t live_fibers() const noexcept;
   void signal_if_idle() noexcept;
@@ -146,6 +152,10 @@ class RuntimeCore {
  private:
   friend struct DebugLayout;
   ~RuntimeCore();
+  void inject_from_outside(FiberCore* f, bool is_new) noexcept;
+  // Whether anybody has to learn of what was queued; then, who.
+  bool must_tell() const noexcept;
+  void tell_of_work() noexcept;
   void start_servers();
   void start_standbys();
   // The first lets them end when they get to it; the second waits for that.

@@ -37,6 +37,19 @@ TEST_P(Lifecycle, StartsAndEndsManyTimes) {
   }
 }
 
+TEST_P(Lifecycle, MayEndWhileWhoWokeTheLastFiberIsStillInside) {
+  umcg::RuntimeOptions hostile = options();
+  hostile.chaos = true;
+  for (int i = 0; i < umcg_test::scaled(100); ++i) {
+    umcg::Event go;
+    std::optional<umcg::Runtime> rt(std::in_place, hostile);
+    rt->post([&] { go.wait(); });
+    std::thread waker([&] { go.set(); });
+    rt.reset();
+    waker.join();
+  }
+}
+
 TEST_P(Lifecycle, WaitIdle) {
   umcg::Runtime rt(options());
   EXPECT_TRUE(rt.wait_idle()) << "nothing was started";

@@ -55,7 +55,7 @@ FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept {
     // is handed over by a queue.
     f.done.word.store(kDone, std::memory_order_release);
     if (holds && joiner->rt == w.rt) return joiner;
-    joiner->rt->inject_from_outside(joiner);
+    joiner->rt->wake_from_outside(joiner);
     return nullptr;
   }
   if ((seen & kDetached) != 0) {

@@ -151,10 +151,7 @@ void start_fiber(FiberCore* f, const TaskOps* ops, bool detached) {
     push_fresh(s, f);
     leave(*w);
   } else {
-    f->id.store(rt.next_fiber_id(), std::memory_order_relaxed);
-    count_anywhere(rt.shared_counters().fibers_started);
-    if (rt.tracer().on()) at_spawn_outside(*f);
-    rt.inject_from_outside(f);
+    rt.start_from_outside(f);
   }
 }
 

@@ -168,7 +168,7 @@ void Monitor::serve_timers(Server& s) noexcept {
   std::uint64_t fired = 0;
   FiberChain ready = s.timers.fire(now, &fired);
   count_anywhere(rt_.shared_counters().timers_fired, fired);
-  while (FiberCore* f = ready.pop_front()) rt_.inject_from_outside(f);
+  while (FiberCore* f = ready.pop_front()) rt_.wake_from_outside(f);
 }
 
 Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {

@@ -4,11 +4,15 @@
 // Three lines, each FIFO: urgent ones, which go on after a wait; fresh ones, which have not begun;
 // and patient ones, which yielded after a long turn. They are asked in this order, but in reverse
 // every fourth time, so that none starves. A server beside a hog takes the urgent only (hogs.h).
+//
+// The sizes are two halves of one word, so that a push publishes what it did, and whether it has to
+// tell anybody, by one seq_cst store.
 #ifndef UMCG_RUNTIME_SCHEDULER_INJECT_QUEUE_H_
 #define UMCG_RUNTIME_SCHEDULER_INJECT_QUEUE_H_
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 
 #include "runtime/base/brief_lock.h"
@@ -20,24 +24,24 @@ class InjectQueue {
  public:
   // seq_cst: the store side publishes work, the load side is the last look before sleep
   // (idle_set.h).
-  std::size_t size() const noexcept {
-    return urgent_size() + others_size_.load(std::memory_order_seq_cst);
+  std::size_t size() const noexcept { return sum(sizes_.load(std::memory_order_seq_cst)); }
+  std::size_t urgent_size() const noexcept {
+    return sizes_.load(std::memory_order_seq_cst) % kOneOther;
   }
-  std::size_t urgent_size() const noexcept { return urgent_size_.load(std::memory_order_seq_cst); }
-  std::size_t size_hint() const noexcept {
-    return urgent_size_.load(std::memory_order_relaxed) +
-           others_size_.load(std::memory_order_relaxed);
-  }
+  std::size_t size_hint() const noexcept { return sum(sizes_.load(std::memory_order_relaxed)); }
 
   void push(FiberChain chain) noexcept {
     std::lock_guard lock(lock_);
     while (FiberCore* f = chain.pop_front()) line_of(*f).push_back(f);
     publish_sizes();
   }
-  void push(FiberCore* f) noexcept {
+  // `then` runs when the fiber can be seen and nobody can have taken it yet, under the lock.
+  template <class Then>
+  void push(FiberCore* f, Then then) noexcept {
     std::lock_guard lock(lock_);
     line_of(*f).push_back(f);
     publish_sizes();
+    then();
   }
 
   // The oldest `most` of one line at the most; of the patient one only. Who runs that one takes
@@ -65,6 +69,11 @@ class InjectQueue {
   }
 
  private:
+  static constexpr std::uint64_t kOneOther = std::uint64_t{1} << 32;
+  static std::size_t sum(std::uint64_t sizes) noexcept {
+    return sizes % kOneOther + sizes / kOneOther;
+  }
+
   FiberChain& line_of(const FiberCore& f) noexcept {
     return f.patient ? patient_ : f.needs_stack() ? fresh_ : urgent_;
   }
@@ -77,8 +86,8 @@ class InjectQueue {
     return taken;
   }
   void publish_sizes() noexcept {
-    urgent_size_.store(urgent_.count, std::memory_order_seq_cst);
-    others_size_.store(fresh_.count + patient_.count, std::memory_order_seq_cst);
+    sizes_.store(urgent_.count + (fresh_.count + patient_.count) * kOneOther,
+                 std::memory_order_seq_cst);
   }
 
   BriefLock lock_;
@@ -87,9 +96,8 @@ class InjectQueue {
   FiberChain fresh_;
   FiberChain patient_;
   unsigned turn_ = 0;
-  // Written under lock_.
-  std::atomic<std::size_t> urgent_size_{0};
-  std::atomic<std::size_t> others_size_{0};
+  // How many are urgent, and how many are not. Written under lock_.
+  std::atomic<std::uint64_t> sizes_{0};
 };
 
 }  // namespace umcg::inline v0::internal

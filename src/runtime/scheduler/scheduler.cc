@@ -232,7 +232,7 @@ void regain_server() {
 void make_ready(FiberCore* fiber) noexcept {
   Worker* const w = current_worker();
   if (w == nullptr || w->rt != fiber->rt || !enter(*w)) {
-    fiber->rt->inject_from_outside(fiber);
+    fiber->rt->wake_from_outside(fiber);
     return;
   }
   const bool queued = w->server->is_hooked() && at_unpark(*w, *fiber);
