@@ -85,7 +85,7 @@ class PromiseBase {
   // Once; then future_already_retrieved.
   Future<R> get_future() {
     state_.checked().retrieve();
-    return FutureMaker::make<R>(state_.share());
+    return FutureMaker::make<R>(StateRef<FutureValue<R>>(state_.get()));
   }
 
   // Any fiber or thread. Never suspends. A second result throws promise_already_satisfied.

@@ -45,7 +45,8 @@ class UMCG_API FutureState {
   // The promise goes: if it has given nothing, the error is broken_promise.
   void abandon() noexcept;
 
-  // The taking side. retrieve(): the second call throws future_already_retrieved.
+  // The taking side. retrieve() adds a reference for it, the first beside the promise's; the second
+  // call throws future_already_retrieved.
   void retrieve();
   bool is_ready() const noexcept;
   WaitStatus wait(const std::stop_token* stop, Deadline deadline);
@@ -61,11 +62,11 @@ class UMCG_API FutureState {
   bool was_fetched() const noexcept { return fetched_.load(std::memory_order_relaxed); }
   [[noreturn]] void rethrow_shared();
 
-  // Has watcher.input_ready(index) called, once, when this is ready; keeps the watcher alive until
-  // then. False if it is ready already: no call.
+  // Has watcher.input_ready(index) called, once, when this is ready; the watcher keeps itself alive
+  // until then. False if it is ready already: no call.
   bool watch(FutureState& watcher, std::size_t index) noexcept;
-  // No call is wanted any more. One that is on its way comes all the same.
-  void unwatch() noexcept;
+  // No call is wanted any more. False: none was to come, or it is on its way.
+  bool unwatch() noexcept;
 
  protected:
   FutureState() noexcept = default;
@@ -87,8 +88,8 @@ class UMCG_API FutureState {
   Holds holds_ = Holds::kNothing;       // written before "ready", read after it
   bool error_shared_ = false;           // likewise
   WaitQueue queue_;
-  FutureState* watcher_ = nullptr;  // under queue_'s lock
-  std::size_t watch_index_ = 0;     // under queue_'s lock
+  FutureState* watcher_ = nullptr;  // of whoever has set, then has cleared, the bit of queue_
+  std::size_t watch_index_ = 0;     // likewise
   std::exception_ptr error_;        // written before "ready"; then the taker's, if not shared
 };
 

@@ -50,7 +50,7 @@ std::size_t count_states(Sequence& futures) {
 }
 
 // `left_` counts the inputs that are not ready, and the loop that watches them: the futures may be
-// handed out only when nobody goes through them any more.
+// handed out only when nobody goes through them any more. All of those share one reference.
 template <class Sequence>
 class AllState final : public FutureValue<Sequence> {
  public:
@@ -58,6 +58,7 @@ class AllState final : public FutureValue<Sequence> {
     this->store([&]() -> Sequence { return std::move(futures); });
   }
   void start() noexcept {
+    this->retain();
     for_each_state(this->value(), [this](FutureState& input, std::size_t i) {
       if (!input.watch(*this, i)) input_ready(i);
     });
@@ -66,14 +67,16 @@ class AllState final : public FutureValue<Sequence> {
 
  private:
   void input_ready(std::size_t) noexcept override {
-    if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) this->publish();
+    if (left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    this->publish();
+    this->release();
   }
   std::atomic<std::size_t> left_;
 };
 
 // The first input that is ready wins. The result is published by whoever comes last of two: the
 // winner, and the loop that watches the inputs. Before that he takes the watch off the others, so
-// that they come back as they went in.
+// that they come back as they went in. An input may be late, so each has a reference.
 template <class Sequence>
 class AnyState final : public FutureValue<WhenAnyResult<Sequence>> {
  public:
@@ -86,20 +89,26 @@ class AnyState final : public FutureValue<WhenAnyResult<Sequence>> {
   }
   void start() noexcept {
     for_each_state(this->value().futures, [this](FutureState& input, std::size_t i) {
-      if (!won_.load(std::memory_order_relaxed) && !input.watch(*this, i)) input_ready(i);
+      if (won_.load(std::memory_order_relaxed)) return;
+      this->retain();
+      if (!input.watch(*this, i)) input_ready(i);
     });
     count_down();
   }
 
  private:
   void input_ready(std::size_t index) noexcept override {
-    if (won_.exchange(true, std::memory_order_relaxed)) return;
-    this->value().index = index;
-    count_down();
+    if (!won_.exchange(true, std::memory_order_relaxed)) {
+      this->value().index = index;
+      count_down();
+    }
+    this->release();
   }
   void count_down() noexcept {
     if (left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    for_each_state(this->value().futures, [](FutureState& input, std::size_t) { input.unwatch(); });
+    for_each_state(this->value().futures, [this](FutureState& input, std::size_t) {
+      if (input.unwatch()) this->release();
+    });
     this->publish();
   }
   std::atomic<bool> won_{false};

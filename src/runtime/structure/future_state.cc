@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// future_state.cc - the word: kQueueFlag is "ready", kWatched says that there is a watcher.
+// future_state.cc - the word: kReady is "ready", kWatched says that there is a watcher.
 //
-// Making a state ready is setting an event (event_word.h): with nobody there, one CAS from an
-// otherwise empty word. kWatched makes the word not empty, so that the CAS fails and the flag is
-// set under the lock. The race that matters: watch() while the state becomes ready. Both decide
-// under the lock: either watch() sees the flag and says so, or publish() sees kWatched. unwatch()
-// and publish() both take the watcher out under the lock, so one of the two has it, and the
-// watcher's reference with it.
+// Making a state ready is setting an event (event_word.h): one CAS, from "nothing" or from "a
+// watcher and nothing else", or all of it under the lock. Whoever clears kWatched has the watcher,
+// and nobody else looks at it any more: publish(), or unwatch(). Whoever sets it has written the
+// watcher before. The race that matters: watch() while the state becomes ready. Either the CAS (or
+// the lock) of watch() comes first, and publish() finds kWatched; or it finds kReady, and says so.
 //
 // The watcher is called without the lock. It may make another state ready, whose watcher is called
 // in turn: as deep as combinations are nested.
@@ -31,8 +30,12 @@ void throw_future_error(std::future_errc code) { throw std::future_error(code); 
 FutureState::~FutureState() = default;
 
 void FutureState::release() noexcept {
-  // Release pairs with the acquire of the last one, who destroys what the others have used.
-  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  // The last one needs no subtraction: there is nobody left who could add. Acquire, of either,
+  // pairs with the release of the others, whose use of the state comes before its end.
+  if (refs_.load(std::memory_order_acquire) == 1 ||
+      refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    delete this;
+  }
 }
 
 void FutureState::claim() {
@@ -48,31 +51,40 @@ void FutureState::store_error(std::exception_ptr error) noexcept {
 }
 
 void FutureState::publish() noexcept {
-  set_event(queue_, kReady);
-  if ((queue_.word.load(std::memory_order_relaxed) & kWatched) == 0) return;
-  FutureState* watcher;
-  std::size_t index;
-  {
-    QueueLock lock(queue_);
-    watcher = std::exchange(watcher_, nullptr);
-    index = watch_index_;
-    lock.set_flags(kReady);
+  std::uintptr_t seen = queue_.word.load(std::memory_order_relaxed);
+  // Release publishes the result. Acquire pairs with the release of watch().
+  if ((seen == 0 || seen == kWatched) &&
+      queue_.word.compare_exchange_strong(seen, kReady, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
+    if (seen == kWatched) watcher_->input_ready(watch_index_);
+    return;
   }
-  if (watcher == nullptr) return;
-  watcher->input_ready(index);
-  watcher->release();
+  bool watched;
+  {
+    Wakeups wakeups;
+    QueueLock lock(queue_);
+    watched = (lock.flags() & kWatched) != 0;
+    lock.set_flags(kReady);
+    wakeups.claim_all(lock, kGranted);
+  }
+  if (watched) watcher_->input_ready(watch_index_);
 }
 
 void FutureState::abandon() noexcept {
+  // The giver's own result, most often.
+  if (claimed_.load(std::memory_order_relaxed)) return;
   if (claimed_.exchange(true, std::memory_order_acquire)) return;
   store_error(std::make_exception_ptr(std::future_error(std::future_errc::broken_promise)));
   publish();
 }
 
 void FutureState::retrieve() {
-  if (retrieved_.exchange(true, std::memory_order_relaxed)) {
+  // By one at a time, as all that is done with a promise.
+  if (retrieved_.load(std::memory_order_relaxed)) {
     throw_future_error(std::future_errc::future_already_retrieved);
   }
+  retrieved_.store(true, std::memory_order_relaxed);
+  refs_.store(2, std::memory_order_relaxed);
 }
 
 bool FutureState::is_ready() const noexcept { return event_is_set(queue_, kReady); }
@@ -104,24 +116,27 @@ void FutureState::rethrow_shared() {
 }
 
 bool FutureState::watch(FutureState& watcher, std::size_t index) noexcept {
-  QueueLock lock(queue_);
-  if ((lock.flags() & kReady) != 0) return false;
-  if (watcher_ != nullptr) die("when_all(), when_any(): a future is combined twice at once");
-  watcher.retain();
+  // Acquire, here and of the lock, pairs with the release of publish().
+  std::uintptr_t seen = queue_.word.load(std::memory_order_acquire);
+  if ((seen & kReady) != 0) return false;
+  if ((seen & kWatched) != 0) die("when_all(), when_any(): a future is combined twice at once");
   watcher_ = &watcher;
   watch_index_ = index;
-  lock.set_flags(lock.flags() | kWatched);
+  if (seen == 0 && queue_.word.compare_exchange_strong(seen, kWatched, std::memory_order_release,
+                                                       std::memory_order_relaxed)) {
+    return true;
+  }
+  QueueLock lock(queue_);
+  if ((lock.flags() & kReady) != 0) return false;
+  lock.set_flags(kWatched);
   return true;
 }
 
-void FutureState::unwatch() noexcept {
-  FutureState* watcher;
-  {
-    QueueLock lock(queue_);
-    watcher = std::exchange(watcher_, nullptr);
-    lock.set_flags(lock.flags() & ~kWatched);
-  }
-  if (watcher != nullptr) watcher->release();
+bool FutureState::unwatch() noexcept {
+  QueueLock lock(queue_);
+  if ((lock.flags() & kWatched) == 0) return false;
+  lock.set_flags(0);
+  return true;
 }
 
 void FutureState::input_ready(std::size_t) noexcept {
