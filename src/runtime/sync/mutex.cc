@@ -46,23 +46,27 @@ Attempt take_or_announce(std::atomic<std::uintptr_t>& owner, std::uintptr_t toke
 }
 
 // While nobody waits: to go past those who wait is left to newcomers.
-Try try_once(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept {
+Try try_once(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
+             std::uintptr_t& holder) noexcept {
   std::uintptr_t seen = owner.load(std::memory_order_relaxed);
   // Acquire pairs with the release of unlock().
   if (seen == 0 && owner.compare_exchange_strong(seen, token, std::memory_order_acquire,
                                                  std::memory_order_relaxed)) {
     return Try::kTaken;
   }
+  holder = seen & ~kWaiting;
   return (seen & kWaiting) != 0 || seen == token ? Try::kMustWait : Try::kHeld;
 }
 
 // One who was woken may go past those who wait.
-Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept {
+Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
+              std::uintptr_t& holder) noexcept {
   std::uintptr_t seen = owner.load(std::memory_order_relaxed);
   // Acquire pairs with the release of unlock().
   const bool taken = (seen & ~kWaiting) == 0 &&
                      owner.compare_exchange_strong(seen, seen | token, std::memory_order_acquire,
                                                    std::memory_order_relaxed);
+  holder = seen & ~kWaiting;
   return taken ? Try::kTaken : Try::kHeld;
 }
 
@@ -95,7 +99,7 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept
     if (outcome != kRetry) return to_status(outcome);
     // Who loses will be handed the lock, and hold it for all others while it is only ready.
     const std::uintptr_t holder = owner.load(std::memory_order_relaxed) & ~kWaiting;
-    if (take_soon(holder, [&] { return try_woken(owner, token); })) {
+    if (take_soon(holder, [&](std::uintptr_t& h) { return try_woken(owner, token, h); })) {
       settle_giver(queue);
       return WaitStatus::kReady;
     }
@@ -104,7 +108,7 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept
 
 [[gnu::noinline]] void lock_contended(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
                                       std::uintptr_t token, std::uintptr_t seen) {
-  if (take_soon(seen & ~kWaiting, [&] { return try_once(owner, token); })) {
+  if (take_soon(seen & ~kWaiting, [&](std::uintptr_t& h) { return try_once(owner, token, h); })) {
     settle_giver(queue);
   } else {
     (void)lock_slow(owner, queue, nullptr, Deadline());

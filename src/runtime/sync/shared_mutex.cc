@@ -89,16 +89,21 @@ bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
       settle_giver(queue);
       return true;
     }
+    back_off();
+    seen = state.load(std::memory_order_relaxed);
   }
   return false;
 }
 
 [[gnu::noinline]] bool take_soon(State& state, WaitQueue& queue, Kind kind) noexcept {
   const std::uintptr_t token = current_token();
+  const auto writer = [](std::uintptr_t seen) {
+    return (seen & kShared) == 0 ? seen & ~kWaiting : 0;
+  };
   const std::uintptr_t now = state.load(std::memory_order_relaxed);
-  const std::uintptr_t writer = (now & kShared) == 0 ? now & ~kWaiting : 0;
-  const bool taken_now = internal::take_soon(writer, [&] {
+  const bool taken_now = internal::take_soon(writer(now), [&](std::uintptr_t& holder) {
     std::uintptr_t seen = state.load(std::memory_order_relaxed);
+    holder = writer(seen);
     if (!admits(seen, kind)) {
       // Readers are inside, and somebody waits: who may join is seen to under the queue's lock.
       return is_reader(kind) && (seen & kShared) != 0 ? Try::kMustWait : Try::kHeld;
@@ -299,11 +304,13 @@ void SharedMutex::unlock_shared() {
     if ((seen & kShared) == 0) die("SharedMutex: unlock_shared() while nobody holds it shared");
     if (seen == (kLastReader | kWaiting)) {
       if (unlock_last_reader(state_, queue_)) return;
-      seen = state_.load(std::memory_order_relaxed);
     } else if (state_.compare_exchange_weak(seen, seen == kLastReader ? 0 : seen - kOneReader,
                                             std::memory_order_release, std::memory_order_relaxed)) {
       return;
+    } else {
+      back_off();
     }
+    seen = state_.load(std::memory_order_relaxed);
   }
 }
 

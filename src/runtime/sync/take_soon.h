@@ -2,9 +2,11 @@
 // take_soon.h - a few more tries to take a lock that is held, before one waits in line for it.
 //
 // A lock is mostly held for less time than a park and a wake-up take. So one who finds it held
-// looks again for a while, less and less often, lest it take the holder's cache line away. Bounded,
-// and not at all where the holder is not at work meanwhile: with one server, or if it left its
-// server with the lock in hand.
+// looks again for a while, less and less often. The first look is not at once: with the lock's
+// cache line back at the holder's CPU, that one does several operations in the time that one
+// transfer of the line takes. Mutex, 100 fibers on two CPUs: 32 ns per operation if the first look
+// is after one pause (24 ns), 16 after four. Bounded, and not at all where the holder is not at
+// work meanwhile: with one server, or if it left its server with the lock in hand.
 #ifndef UMCG_RUNTIME_SYNC_TAKE_SOON_H_
 #define UMCG_RUNTIME_SYNC_TAKE_SOON_H_
 
@@ -21,14 +23,33 @@ enum class Try : std::uint8_t { kTaken, kHeld, kMustWait };
 // caller's own. A guess: it may be otherwise by now.
 bool may_be_at_work(std::uintptr_t holder) noexcept;
 
-// `holder`: a token, or 0. `once` is one try. False: the caller must wait.
+// After a failed CAS on a word that others change all the time without keeping anybody out, such as
+// the count of readers: lets them have it for a while.
+inline void back_off() noexcept {
+  for (int i = 0; i < 16; ++i) cpu_relax();
+}
+
+// Waits for so long, or until the holder is not at work: then false.
+inline bool stays_at_work(std::uintptr_t holder, int pauses) noexcept {
+  constexpr int kPausesPerLook = 2;
+  for (int i = 1; i <= pauses; ++i) {
+    cpu_relax();
+    if (i % kPausesPerLook == 0 && !may_be_at_work(holder)) return false;
+  }
+  return true;
+}
+
+// `holder`: a token, or 0. `once` is one try, and tells who holds it then. False: the caller must
+// wait.
 template <class Once>
 bool take_soon(std::uintptr_t holder, const Once& once) noexcept {
   if (!may_be_at_work(holder)) return false;
-  constexpr int kMostPauses = 16;
-  for (int pauses = 1; pauses <= kMostPauses; pauses *= 2) {
-    for (int i = 0; i < pauses; ++i) cpu_relax();
-    if (const Try result = once(); result != Try::kHeld) return result == Try::kTaken;
+  constexpr int kFewestPauses = 4;
+  constexpr int kMostPauses = 32;
+  bool at_work = true;
+  for (int pauses = kFewestPauses; at_work && pauses <= kMostPauses; pauses *= 2) {
+    at_work = stays_at_work(holder, pauses);
+    if (const Try result = once(holder); result != Try::kHeld) return result == Try::kTaken;
   }
   return false;
 }
