@@ -4,12 +4,12 @@
 #include <limits>
 
 #include "kernel_shim/futex.h"
+#include "runtime/base/backoff.h"
 
 namespace umcg::inline v0::internal {
 
 void BriefLock::lock_slow() noexcept {
-  for (int i = 0; i < kSpinTries; ++i) {
-    cpu_relax();
+  for (Backoff backoff; backoff.wait();) {
     std::uint32_t free = kFree;
     if (word_.load(std::memory_order_relaxed) == kFree &&
         word_.compare_exchange_weak(free, kHeld, std::memory_order_acquire,

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // brief_lock.h - BriefLock: a lock for critical sections of a few dozen instructions.
 //
-// Tries 100 times, then sleeps: an overtaken worker and the one that overtook it share a CPU, and a
-// spin on a preempted holder would burn the whole time slice that the holder needs.
+// Tries for a while, then sleeps: an overtaken worker and the one that overtook it share a CPU, and
+// a spin on a preempted holder would burn the whole time slice that the holder needs.
 #ifndef UMCG_RUNTIME_BASE_BRIEF_LOCK_H_
 #define UMCG_RUNTIME_BASE_BRIEF_LOCK_H_
 
 #include <atomic>
 #include <cstdint>
-
-#include "kernel_shim/cpu_relax.h"
 
 namespace umcg::inline v0::internal {
 

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernel_shim/cpu_relax.h"
 #include "runtime/base/brief_lock.h"
 #include "runtime/base/clock.h"
 #include "runtime/handoff/hogs.h"

@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-#include "runtime/base/brief_lock.h"
+#include "kernel_shim/cpu_relax.h"
 
 namespace umcg::inline v0::internal {
 

@@ -6,7 +6,7 @@
 
 #include "kernel_shim/futex.h"
 #include "kernel_shim/task.h"
-#include "runtime/base/brief_lock.h"
+#include "runtime/base/backoff.h"
 #include "runtime/base/clock.h"
 #include "runtime/scheduler/scheduler.h"
 
@@ -23,14 +23,13 @@ const std::uint32_t* futex_of(const WaitQueue& queue) noexcept {
 
 std::uintptr_t QueueLock::lock_slow(WaitQueue& queue) noexcept {
   std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
-  for (int tries = 0;;) {
+  for (Backoff backoff;;) {
     if ((seen & kQueueLocked) == 0) {
       if (queue.word.compare_exchange_weak(seen, seen | kQueueLocked, std::memory_order_acquire,
                                            std::memory_order_relaxed)) {
         return seen & ~kQueueAwaited;
       }
-    } else if (++tries < kSpinTries) {
-      cpu_relax();
+    } else if (backoff.wait()) {
       seen = queue.word.load(std::memory_order_relaxed);
     } else {
       const std::uintptr_t awaited = seen | kQueueAwaited;

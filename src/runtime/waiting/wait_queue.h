@@ -4,7 +4,7 @@
 // The word is the address of the first node of a circular list, plus flag bits: kLocked and
 // kAwaited are the lock of the list; two more bits (kQueueFlag, and 8) are the object's own. While
 // kLocked is set only its holder changes the word, but that others may add kAwaited and sleep on
-// it. The lock tries 100 times, then sleeps in the kernel: its holder may be off the CPU.
+// it. The lock tries for a while, then sleeps in the kernel: its holder may be off the CPU.
 //
 // Orders: lock is acquire, unlock release, and they pair with each other.
 #ifndef UMCG_RUNTIME_WAITING_WAIT_QUEUE_H_

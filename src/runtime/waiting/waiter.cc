@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "kernel_shim/cpu_relax.h"
 #include "kernel_shim/futex.h"
 #include "kernel_shim/task.h"
 #include "runtime/base/brief_lock.h"
