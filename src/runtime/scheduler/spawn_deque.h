@@ -10,7 +10,9 @@
 // `bottom`; `top` only grows, by CAS, by thieves and by the owner when it takes the last one.
 // The race that matters: owner and thief both want the last fiber. The owner lowers bottom, then
 // reads top; the thief reads top, then bottom. The four are seq_cst, so at least one sees the
-// other's move, and the CAS on top then decides between them. Orders: push's store of bottom is
+// other's move, and the CAS on top then decides between them. If the owner sees one only to begin
+// with, it takes that like a thief, and bottom stays: one locked operation less where each fiber is
+// joined before the next is spawned. Orders: push's store of bottom is
 // seq_cst also because it publishes work (see idle.h); a thief's loads pair with it. The relaxed
 // loads are the owner's, of what it wrote itself.
 #ifndef UMCG_RUNTIME_SCHEDULER_SPAWN_DEQUE_H_
@@ -47,18 +49,15 @@ class BasicSpawnDeque {
   // Owner. The newest, or null.
   FiberCore* pop() noexcept {
     const std::int64_t bottom = bottom_.load(std::memory_order_relaxed) - 1;
+    std::int64_t top = top_.load(std::memory_order_relaxed);
     // top only grows: once empty, it stays so until the owner pushes.
-    if (bottom < top_.load(std::memory_order_relaxed)) return nullptr;
+    if (bottom < top) return nullptr;
+    if (bottom == top) return take_last(top);
     bottom_.store(bottom, std::memory_order_seq_cst);
-    std::int64_t top = top_.load(std::memory_order_seq_cst);
-    FiberCore* f = nullptr;
-    if (top <= bottom) {
-      f = slot(bottom).load(std::memory_order_relaxed);
-      if (top < bottom) return f;
-      if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst)) f = nullptr;
-    }
+    top = top_.load(std::memory_order_seq_cst);
+    if (top < bottom) return slot(bottom).load(std::memory_order_relaxed);
     bottom_.store(bottom + 1, std::memory_order_release);
-    return f;
+    return top == bottom ? take_last(top) : nullptr;
   }
 
   // Anybody. The oldest, or null when there is none or another thief was faster.
@@ -94,6 +93,12 @@ class BasicSpawnDeque {
   const std::atomic<std::int64_t>& newest_end() const noexcept { return bottom_; }
 
  private:
+  // Owner. The one at top, after which there is none; null if a thief was faster.
+  FiberCore* take_last(std::int64_t top) noexcept {
+    FiberCore* const f = slot(top).load(std::memory_order_relaxed);
+    return top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst) ? f : nullptr;
+  }
+
   static constexpr std::int64_t kMostTaken = 128;  // pointers to them stand on a fiber's stack
 
   std::atomic<FiberCore*>& slot(std::int64_t i) noexcept {
