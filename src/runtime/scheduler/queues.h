@@ -4,6 +4,7 @@
 #ifndef UMCG_RUNTIME_SCHEDULER_QUEUES_H_
 #define UMCG_RUNTIME_SCHEDULER_QUEUES_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "runtime/runtime_core.h"
@@ -73,8 +74,13 @@ inline void push_ready(Server& s, FiberCore* fiber) noexcept {
   notify_work(s);
 }
 
+// All of them by one store that others have to see in order, in place of one for each.
 inline void push_ready(Server& s, FiberChain chain) noexcept {
-  while (FiberCore* f = chain.pop_front()) push_ready(s, f);
+  while (FiberCore* f = chain.pop_front()) {
+    if (!s.ready.push(f, std::memory_order_release)) overflow_ready(s, f);
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the sleeper's (idle_set.h)
+  notify_work(s);
 }
 
 inline void push_fresh(Server& s, FiberCore* fiber) noexcept {

@@ -229,6 +229,26 @@ void regain_server() {
   leave(enter_or_migrate(w, *w.current.get()));
 }
 
+void make_ready(FiberChain chain) noexcept {
+  Worker* const w = current_worker();
+  if (w == nullptr || !enter(*w)) {
+    while (FiberCore* f = chain.pop_front()) make_ready(f);
+    return;
+  }
+  FiberChain ours;
+  FiberChain others;
+  while (FiberCore* f = chain.pop_front()) {
+    if (f->rt != w->rt) {
+      others.push_back(f);
+    } else if (!w->server->is_hooked() || !at_unpark(*w, *f)) {
+      ours.push_back(f);
+    }
+  }
+  push_ready(*w->server, ours);
+  leave(*w);
+  while (FiberCore* f = others.pop_front()) make_ready(f);
+}
+
 void make_ready(FiberCore* fiber) noexcept {
   Worker* const w = current_worker();
   if (w == nullptr || w->rt != fiber->rt || !enter(*w)) {

@@ -31,6 +31,8 @@ struct Server;
 // Makes a parked fiber ready. Any thread; never suspends. On a worker of the fiber's runtime it
 // goes to that worker's server, else to the shared queue.
 void make_ready(FiberCore* fiber) noexcept;
+// Several at once, of any runtimes. Not inside the runtime.
+void make_ready(FiberChain chain) noexcept;
 // The current fiber, unpinned, leaves its stack until the waiter is claimed.
 void park(Waiter& waiter);
 // The current fiber, unpinned and unbound, leaves its stack until it is made ready by whoever finds

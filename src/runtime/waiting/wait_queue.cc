@@ -116,9 +116,7 @@ void Wakeups::claim_all(QueueLock& lock, Outcome code) noexcept {
 bool Wakeups::claim(WaitNode& node, Outcome code) noexcept {
   const Claim claim = node.waiter->try_claim(outcome_at(node.which, code));
   if (claim.fiber != nullptr) {
-    claim.fiber->next = nullptr;
-    (last_ == nullptr ? first_ : last_->next) = claim.fiber;
-    last_ = claim.fiber;
+    fibers_.push_back(claim.fiber);
   } else if (claim.thread != 0) {
     // A thread's task lives in type-stable memory, and the queue's lock keeps the thread from
     // leaving: with no room left it is as well woken here.
@@ -132,20 +130,16 @@ bool Wakeups::claim(WaitNode& node, Outcome code) noexcept {
 }
 
 FiberCore* Wakeups::take_one_of(const RuntimeCore& rt) noexcept {
-  FiberCore* const f = first_;
-  if (f == nullptr || f->rt != &rt) return nullptr;
-  first_ = f->next;
-  if (first_ == nullptr) last_ = nullptr;
-  return f;
+  return !fibers_.empty() && fibers_.first->rt == &rt ? fibers_.pop_front() : nullptr;
 }
 
 void Wakeups::deliver_all() noexcept {
-  while (first_ != nullptr) {
-    FiberCore* const f = first_;
-    first_ = f->next;  // before it is ready: the link is the queue's then
-    make_ready(f);
+  if (fibers_.count == 1) [[likely]] {
+    make_ready(fibers_.first);
+  } else if (!fibers_.empty()) {
+    make_ready(fibers_);
   }
-  last_ = nullptr;
+  fibers_ = {};
   for (int i = 0; i < thread_count_; ++i) (void)shim::wake(threads_[i]);
   thread_count_ = 0;
 }

@@ -114,7 +114,7 @@ class Wakeups {
   void claim_all(QueueLock& lock, Outcome code) noexcept;
   // Not under the lock.
   void deliver() noexcept {
-    if (first_ != nullptr || thread_count_ != 0) deliver_all();
+    if (!fibers_.empty() || thread_count_ != 0) deliver_all();
   }
   // Not under the lock. Takes out the first fiber if it is of that runtime: the caller runs it.
   FiberCore* take_one_of(const RuntimeCore& rt) noexcept;
@@ -123,8 +123,7 @@ class Wakeups {
   void deliver_all() noexcept;
 
   static constexpr int kThreads = 8;
-  FiberCore* first_ = nullptr;
-  FiberCore* last_ = nullptr;
+  FiberChain fibers_;
   int thread_count_ = 0;
   umcg_tid threads_[kThreads];  // the first of them
 };
