@@ -28,7 +28,7 @@ using Ring = umcg::internal::BasicReadyRing<kCapacity>;
 using Deque = umcg::internal::BasicSpawnDeque<kCapacity>;
 
 bool push(Ring& q, FiberCore* f) { return q.push(f, std::memory_order_seq_cst); }
-bool push(Deque& q, FiberCore* f) { return q.push(f); }
+bool push(Deque& q, FiberCore* f) { return q.push(f, std::memory_order_seq_cst); }
 
 std::vector<FiberCore*> drain(FiberChain chain) {
   std::vector<FiberCore*> all;

@@ -94,11 +94,7 @@ void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept {
   }
   server->free_fibers.push_front(&f);
   if (server->free_fibers.count <= Server::kKeepFibers) return;
-  FiberChain surplus;
-  for (std::size_t i = 0; i < Server::kKeepFibers / 2; ++i) {
-    surplus.push_back(server->free_fibers.pop_front());
-  }
-  rt.fibers().release(surplus);
+  rt.fibers().release(server->free_fibers.take(Server::kKeepFibers / 2));
 }
 
 }  // namespace umcg::inline v0::internal

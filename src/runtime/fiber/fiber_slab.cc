@@ -22,9 +22,8 @@ FiberSlab::~FiberSlab() {
 }
 
 bool FiberSlab::add_slab() noexcept {
-  // All pages in one call, since all are about to be used: a fault each costs more.
-  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
-  void* memory = ::mmap(nullptr, sizeof(Slab), PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  void* memory =
+      ::mmap(nullptr, sizeof(Slab), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return false;
   Slab* const slab = ::new (memory) Slab;
 #if UMCG_ASAN
@@ -44,7 +43,7 @@ FiberChain FiberSlab::allocate(std::size_t want) noexcept {
   FiberChain taken;
   do {
     std::lock_guard lock(lock_);
-    while (taken.count < want && !free_.empty()) taken.push_back(free_.pop_front());
+    taken = free_.take(want);
   } while (taken.empty() && add_slab());
   return taken;
 }

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <utility>
 
 #include "runtime/base/brief_lock.h"
 #include "runtime/fiber/fiber_core.h"
@@ -44,6 +45,18 @@ struct FiberChain {
     if (first == nullptr) last = nullptr;
     --count;
     return f;
+  }
+  // The first `most`.
+  FiberChain take(std::size_t most) noexcept {
+    if (most >= count) return std::exchange(*this, {});
+    FiberChain taken;
+    if (most == 0) return taken;
+    taken = {.first = first, .last = first, .count = most};
+    for (std::size_t i = 1; i < most; ++i) taken.last = taken.last->next;
+    first = taken.last->next;
+    taken.last->next = nullptr;
+    count -= most;
+    return taken;
   }
   void append(FiberChain other) noexcept {
     if (other.empty()) return;

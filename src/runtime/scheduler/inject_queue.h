@@ -78,10 +78,7 @@ class InjectQueue {
     return f.patient ? patient_ : f.needs_stack() ? fresh_ : urgent_;
   }
   FiberChain take(FiberChain& line, std::size_t most) noexcept {
-    FiberChain taken;
-    while (taken.count < most && !line.empty()) {
-      taken.push_back(line.pop_front());
-    }
+    FiberChain taken = line.take(most);
     publish_sizes();
     return taken;
   }

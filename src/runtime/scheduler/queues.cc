@@ -114,14 +114,15 @@ FiberCore* take_injected(Server& s) noexcept {
   FiberCore* const first = chain.pop_front();
   prefetch_stacks(chain);
   while (FiberCore* f = chain.pop_front()) {
-    const bool kept =
-        f->needs_stack() ? s.fresh.push(f) : s.ready.push(f, std::memory_order_seq_cst);
+    const bool kept = f->needs_stack() ? s.fresh.push(f, std::memory_order_release)
+                                       : s.ready.push(f, std::memory_order_release);
     if (!kept) {
       chain.push_front(f);
       rt.inject_queue().push(chain);
       break;
     }
   }
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the standby's (standby.h)
   ensure_watched(s);
   return begin_injected(first);
 }

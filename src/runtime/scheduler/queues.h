@@ -84,7 +84,7 @@ inline void push_ready(Server& s, FiberChain chain) noexcept {
 }
 
 inline void push_fresh(Server& s, FiberCore* fiber) noexcept {
-  if (!s.fresh.push(fiber)) [[unlikely]] {
+  if (!s.fresh.push(fiber, std::memory_order_seq_cst)) [[unlikely]] {
     overflow_fresh(s, fiber);
   }
   notify_work(s);

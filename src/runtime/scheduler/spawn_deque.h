@@ -13,7 +13,7 @@
 // other's move, and the CAS on top then decides between them. If the owner sees one only to begin
 // with, it takes that like a thief, and bottom stays: one locked operation less where each fiber is
 // joined before the next is spawned. Orders: push's store of bottom is
-// seq_cst also because it publishes work (see idle.h); a thief's loads pair with it. The relaxed
+// a release, which a thief's loads pair with, or seq_cst to publish work (idle_set.h). The relaxed
 // loads are the owner's, of what it wrote itself.
 #ifndef UMCG_RUNTIME_SCHEDULER_SPAWN_DEQUE_H_
 #define UMCG_RUNTIME_SCHEDULER_SPAWN_DEQUE_H_
@@ -35,14 +35,14 @@ class BasicSpawnDeque {
     return bottom_.load(std::memory_order_seq_cst) <= top_.load(std::memory_order_seq_cst);
   }
 
-  // Owner. False when full.
-  bool push(FiberCore* f) noexcept {
+  // Owner. False when full. `publish` is seq_cst where a sleeping server may have to learn of it.
+  bool push(FiberCore* f, std::memory_order publish) noexcept {
     const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
     // Acquire pairs with the thief's CAS: a slot is refilled only after it was read.
     const std::int64_t top = top_.load(std::memory_order_acquire);
     if (bottom - top >= kCapacity) return false;
     slot(bottom).store(f, std::memory_order_relaxed);
-    bottom_.store(bottom + 1, std::memory_order_seq_cst);
+    bottom_.store(bottom + 1, publish);
     return true;
   }
 
