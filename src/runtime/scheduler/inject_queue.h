@@ -29,6 +29,9 @@ class InjectQueue {
     return sizes_.load(std::memory_order_seq_cst) % kOneOther;
   }
   std::size_t size_hint() const noexcept { return sum(sizes_.load(std::memory_order_relaxed)); }
+  std::size_t urgent_hint() const noexcept {
+    return sizes_.load(std::memory_order_relaxed) % kOneOther;
+  }
 
   void push(FiberChain chain) noexcept {
     std::lock_guard lock(lock_);

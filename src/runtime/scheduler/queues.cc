@@ -4,7 +4,9 @@
 // A server asks its own two queues first. Each kLookPeriod times, or one less, it looks further: at
 // the clock, if a timer is armed; and every second time, lest anything starve, one fiber of the
 // shared queue goes first, or the oldest new fiber if it has stood at the end of its queue for
-// kPatience, or the oldest that goes on.
+// kPatience, or the oldest that goes on. Fibers of the shared queue that go on after a wait are
+// looked for more often, each kUrgentPeriod picks: a look is one load. Not so new ones, which may
+// be the half of a tree that had no room (see below).
 //
 // Beside a hog (hogs.h) a server takes woken fibers, and new ones only now and then.
 //
@@ -125,6 +127,10 @@ FiberCore* take_injected(Server& s) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the standby's (standby.h)
   ensure_watched(s);
   return begin_injected(first);
+}
+
+FiberCore* take_urgent(Server& s) noexcept {
+  return s.rt->inject_queue().pop_urgent(1).pop_front();
 }
 
 FiberCore* pop_fresh_slow(Server& s) noexcept {

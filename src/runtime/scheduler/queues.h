@@ -25,6 +25,8 @@ FiberCore* look_further(Server& s) noexcept;
 // Where new fibers are picked with care: beside a hog, or with the time slices of one.
 FiberCore* pop_fresh_slow(Server& s) noexcept;
 FiberCore* take_injected(Server& s) noexcept;
+// One that goes on after a wait; null if another server was faster.
+FiberCore* take_urgent(Server& s) noexcept;
 // The fiber found its queue full: it goes to the shared one, with half of that.
 [[gnu::cold]] void overflow_ready(Server& s, FiberCore* fiber) noexcept;
 [[gnu::cold]] void overflow_fresh(Server& s, FiberCore* fiber) noexcept;
@@ -34,6 +36,9 @@ void notify_listeners(Server& s) noexcept;
 // In turn 31 and 30, so that a fair pick is each 61st: a prime falls in step with nothing, such as
 // two picks in turn.
 inline constexpr std::uint32_t kLookPeriod = 31;
+// Of so many picks one looks whether somebody from outside has woken a fiber. Who woke it may wait
+// for what it does: between two runtimes that are both at work, on average half a period each way.
+inline constexpr std::uint32_t kUrgentPeriod = 8;
 
 inline FiberCore* pop_fresh(Server& s) noexcept {
   if (s.hogs.load(std::memory_order_relaxed) != 0 || s.short_slices) [[unlikely]] {
@@ -48,6 +53,9 @@ inline FiberCore* pick_next(Server& s, Picking picking) noexcept {
   s.tick.store(tick, std::memory_order_relaxed);
   if (tick == s.next_look) [[unlikely]] {
     if (FiberCore* f = look_further(s)) return f;
+  }
+  if (tick % kUrgentPeriod == 0 && s.rt->inject_queue().urgent_hint() != 0) [[unlikely]] {
+    if (FiberCore* f = take_urgent(s)) return f;
   }
   FiberCore* f;
   if (picking == Picking::kPark) {
