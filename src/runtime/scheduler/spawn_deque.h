@@ -52,20 +52,19 @@ class BasicSpawnDeque {
     std::int64_t top = top_.load(std::memory_order_relaxed);
     // top only grows: once empty, it stays so until the owner pushes.
     if (bottom < top) return nullptr;
-    if (bottom == top) return take_last(top);
+    if (bottom == top) return take_oldest(top);
     bottom_.store(bottom, std::memory_order_seq_cst);
     top = top_.load(std::memory_order_seq_cst);
     if (top < bottom) return slot(bottom).load(std::memory_order_relaxed);
     bottom_.store(bottom + 1, std::memory_order_release);
-    return top == bottom ? take_last(top) : nullptr;
+    return top == bottom ? take_oldest(top) : nullptr;
   }
 
   // Anybody. The oldest, or null when there is none or another thief was faster.
   FiberCore* steal() noexcept {
-    std::int64_t top = top_.load(std::memory_order_seq_cst);
+    const std::int64_t top = top_.load(std::memory_order_seq_cst);
     if (top >= bottom_.load(std::memory_order_seq_cst)) return nullptr;
-    FiberCore* const f = slot(top).load(std::memory_order_relaxed);
-    return top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst) ? f : nullptr;
+    return take_oldest(top);
   }
 
   // Changes whenever the oldest one is taken.
@@ -93,8 +92,8 @@ class BasicSpawnDeque {
   const std::atomic<std::int64_t>& newest_end() const noexcept { return bottom_; }
 
  private:
-  // Owner. The one at top, after which there is none; null if a thief was faster.
-  FiberCore* take_last(std::int64_t top) noexcept {
+  // Anybody. The one at top; null if somebody else was faster.
+  FiberCore* take_oldest(std::int64_t top) noexcept {
     FiberCore* const f = slot(top).load(std::memory_order_relaxed);
     return top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst) ? f : nullptr;
   }
