@@ -20,7 +20,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 limits() {
   cat <<'LIST'
-yield 190
+yield 206
 spawn 565
 park 356
 lock 45

@@ -58,7 +58,8 @@ namespace umcg::inline v0 {
   X(name, "RuntimeOptions::name")                                                 \
   X(stack_guard, "how stacks are guarded: guard_install, mprotect or canary")     \
   X(handoff, "the way of block detection in use: standby, monitor, off or chaos") \
-  X(oracle, "what tells that a worker has blocked: clock, proc, perf or bpf")
+  X(oracle, "what tells that a worker has blocked: clock, proc, perf or bpf")     \
+  X(barrier, "how servers agree: membarrier, or fence where the kernel has none")
 
 // How long things took, ns. The latency's first look comes a little after the block itself.
 #define UMCG_HISTOGRAMS(X) \

@@ -85,7 +85,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
       cpus_(CpuList::current()),
       wiped_(WipedOnFork::make()),
       page_(server_count_, WorkerPool::most(static_cast<std::uint32_t>(options_.max_workers))),
-      idle_(static_cast<std::uint32_t>(server_count_)),
+      idle_(static_cast<std::uint32_t>(server_count_), has_barrier_),
       displaced_(static_cast<std::uint32_t>(server_count_)),
       stacks_(options_.stack_size, fiber_loop),
       tracer_(*this),
@@ -100,6 +100,7 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
   for (std::size_t i = 0; i < server_count_; ++i) {
     Server& s = page_.servers()[i];
     s.rt = this;
+    if (has_barrier_) s.gate.allow_closing();
     if (chaos_ != nullptr) s.hooks.store(kChaosHook, std::memory_order_relaxed);
     s.index = static_cast<std::uint32_t>(i);
     s.word = &wiped_->words[i].word;

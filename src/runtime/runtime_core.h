@@ -24,6 +24,7 @@
 #include <span>
 
 #include "kernel_shim/block_oracle.h"
+#include "kernel_shim/process_barrier.h"
 #include "runtime/base/brief_lock.h"
 #include "runtime/blocking/interrupts.h"
 #include "runtime/cpu_count.h"
@@ -64,6 +65,8 @@ class RuntimeCore {
   std::span<Server> servers() noexcept { return page_.servers(); }
   std::span<const Server> servers() const noexcept { return page_.servers(); }
   InjectQueue& inject_queue() noexcept { return inject_; }
+  // Whether shim::process_barrier() can be had.
+  bool has_barrier() const noexcept { return has_barrier_; }
   IdleSet& idle() noexcept { return idle_; }
   Keeper& keeper() noexcept { return keeper_; }
   FiberSlab& fibers() noexcept { return fibers_; }
@@ -174,6 +177,7 @@ class RuntimeCore {
 
   LivePage page_;  // the servers are in it
   InjectQueue inject_;
+  const bool has_barrier_ = shim::prepare_process_barrier();
   IdleSet idle_;
   Displaced displaced_;
   Keeper keeper_;

@@ -12,8 +12,9 @@
  * is gone by then. A server may leave its sleep by a deadline. kExtras: how many fibers are queued by
  * fibers, and sleeps left by deadlines.
  *
- * That a submitter first asks whether there are listeners at all (IdleSet::has_listeners) adds
- * nothing: none means that all bits were clear in that one moment.
+ * A submitter first asks whether there are listeners at all (IdleSet::has_listeners): none means that
+ * all bits were clear in that one moment. That he makes no fence before he asks is another model's
+ * matter, listeners.pml.
  *
  * What holds when nothing can move any more:
  *  - if a fiber is queued anywhere, no server sleeps, and the monitor does not sleep either (it has to

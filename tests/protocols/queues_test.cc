@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server's two queues, with room for four fibers only, so that they wrap and fill up all the
-// time: in order for one thread, and each fiber taken exactly once among an owner and two thieves.
+// time: in order for one thread, and each fiber taken exactly once among an owner and two thieves,
+// with a gate that is open at all times or one that the owner closes as often as it can.
 #include <gtest/gtest.h>
 #include <sched.h>
 
@@ -26,9 +27,19 @@ using umcg::internal::FiberCore;
 constexpr int kCapacity = 4;
 using Ring = umcg::internal::BasicReadyRing<kCapacity>;
 using Deque = umcg::internal::BasicSpawnDeque<kCapacity>;
+using umcg::internal::ThiefGate;
+namespace shim = umcg::internal::shim;
 
-bool push(Ring& q, FiberCore* f) { return q.push(f, std::memory_order_seq_cst); }
-bool push(Deque& q, FiberCore* f) { return q.push(f, std::memory_order_seq_cst); }
+enum class Gate : std::uint8_t { kOpen, kCloses };
+
+class OrderInQueues : public ::testing::TestWithParam<Gate> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Gate::kCloses) gate.allow_closing();
+  }
+  ThiefGate gate;
+};
+INSTANTIATE_TEST_SUITE_P(Gates, OrderInQueues, ::testing::Values(Gate::kOpen, Gate::kCloses));
 
 std::vector<FiberCore*> drain(FiberChain chain) {
   std::vector<FiberCore*> all;
@@ -46,80 +57,80 @@ class Fibers {
   std::unique_ptr<FiberCore[]> fibers_;
 };
 
-TEST(ReadyRing, FirstInFirstOut) {
+TEST_P(OrderInQueues, RingFirstInFirstOut) {
   Fibers fibers(kCapacity + 1);
   Ring ring;
   for (int round = 0; round < 3 * kCapacity; ++round) {
     EXPECT_TRUE(ring.looks_empty());
-    EXPECT_EQ(ring.pop(), nullptr);
+    EXPECT_EQ(ring.pop(gate), nullptr);
     const auto n = static_cast<std::size_t>(round % kCapacity + 1);
-    for (std::size_t i = 0; i < n; ++i) EXPECT_TRUE(push(ring, fibers[i]));
+    for (std::size_t i = 0; i < n; ++i) EXPECT_TRUE(ring.push(fibers[i]));
     EXPECT_FALSE(ring.looks_empty());
-    for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(ring.pop(), fibers[i]);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(ring.pop(gate), fibers[i]);
   }
 }
 
-TEST(ReadyRing, RefusesWhenFull) {
+TEST_P(OrderInQueues, RingRefusesWhenFull) {
   Fibers fibers(kCapacity + 1);
   Ring ring;
-  for (std::size_t i = 0; i < kCapacity; ++i) EXPECT_TRUE(push(ring, fibers[i]));
-  EXPECT_FALSE(push(ring, fibers[kCapacity]));
-  EXPECT_EQ(ring.pop(), fibers[0]);
-  EXPECT_TRUE(push(ring, fibers[kCapacity]));
+  for (std::size_t i = 0; i < kCapacity; ++i) EXPECT_TRUE(ring.push(fibers[i]));
+  EXPECT_FALSE(ring.push(fibers[kCapacity]));
+  EXPECT_EQ(ring.pop(gate), fibers[0]);
+  EXPECT_TRUE(ring.push(fibers[kCapacity]));
 }
 
-TEST(ReadyRing, TakeHalfTakesTheOlder) {
+TEST_P(OrderInQueues, RingTakeHalfTakesTheOlder) {
   Fibers fibers(kCapacity);
   Ring ring;
   EXPECT_TRUE(drain(ring.take_half()).empty());
-  for (std::size_t i = 0; i < kCapacity; ++i) push(ring, fibers[i]);
+  for (std::size_t i = 0; i < kCapacity; ++i) ring.push(fibers[i]);
   EXPECT_EQ(drain(ring.take_half()), (std::vector{fibers[0], fibers[1]}));
-  EXPECT_EQ(ring.pop(), fibers[2]);
-  EXPECT_EQ(ring.pop(), fibers[3]);
+  EXPECT_EQ(ring.pop(gate), fibers[2]);
+  EXPECT_EQ(ring.pop(gate), fibers[3]);
   EXPECT_TRUE(ring.looks_empty());
 }
 
 // One is returned, the rest is in the thief's ring, and none is lost.
-TEST(ReadyRing, StealTakesTheLargerHalf) {
+TEST_P(OrderInQueues, RingStealTakesTheLargerHalf) {
   for (std::size_t n = 0; n <= kCapacity; ++n) {
     Fibers fibers(kCapacity);
     Ring victim, thief;
-    for (std::size_t i = 0; i < n; ++i) push(victim, fibers[i]);
+    for (std::size_t i = 0; i < n; ++i) victim.push(fibers[i]);
     std::set<FiberCore*> stolen;
     if (FiberCore* f = victim.steal_into(thief)) stolen.insert(f);
-    while (FiberCore* f = thief.pop()) stolen.insert(f);
+    while (FiberCore* f = thief.pop(gate)) stolen.insert(f);
     EXPECT_EQ(stolen.size(), n - n / 2);
     for (std::size_t i = 0; i < n - n / 2; ++i) EXPECT_TRUE(stolen.contains(fibers[i]));
-    for (std::size_t i = n - n / 2; i < n; ++i) EXPECT_EQ(victim.pop(), fibers[i]);
+    for (std::size_t i = n - n / 2; i < n; ++i) EXPECT_EQ(victim.pop(gate), fibers[i]);
     EXPECT_TRUE(victim.looks_empty());
   }
 }
 
-TEST(SpawnDeque, OwnerTakesTheNewestThiefTheOldest) {
+TEST_P(OrderInQueues, DequeOwnerTakesTheNewestThiefTheOldest) {
   Fibers fibers(kCapacity + 1);
   Deque deque;
   for (int round = 0; round < 3 * kCapacity; ++round) {
     EXPECT_TRUE(deque.looks_empty());
-    EXPECT_EQ(deque.pop(), nullptr);
+    EXPECT_EQ(deque.pop(gate), nullptr);
     EXPECT_EQ(deque.steal(), nullptr);
-    for (std::size_t i = 0; i < kCapacity; ++i) EXPECT_TRUE(push(deque, fibers[i]));
-    EXPECT_FALSE(push(deque, fibers[kCapacity]));
+    for (std::size_t i = 0; i < kCapacity; ++i) EXPECT_TRUE(deque.push(fibers[i]));
+    EXPECT_FALSE(deque.push(fibers[kCapacity]));
     EXPECT_EQ(deque.steal(), fibers[0]);
-    EXPECT_EQ(deque.pop(), fibers[3]);
+    EXPECT_EQ(deque.pop(gate), fibers[3]);
     EXPECT_EQ(deque.steal(), fibers[1]);
     EXPECT_FALSE(deque.looks_empty());
-    EXPECT_EQ(deque.pop(), fibers[2]);
+    EXPECT_EQ(deque.pop(gate), fibers[2]);
   }
 }
 
-TEST(SpawnDeque, TakeHalfTakesTheOlder) {
+TEST_P(OrderInQueues, DequeTakeHalfTakesTheOlder) {
   Fibers fibers(kCapacity);
   Deque deque;
   EXPECT_TRUE(drain(deque.take_half()).empty());
-  for (std::size_t i = 0; i < kCapacity; ++i) push(deque, fibers[i]);
+  for (std::size_t i = 0; i < kCapacity; ++i) deque.push(fibers[i]);
   EXPECT_EQ(drain(deque.take_half()), (std::vector{fibers[0], fibers[1]}));
-  EXPECT_EQ(deque.pop(), fibers[3]);
-  EXPECT_EQ(deque.pop(), fibers[2]);
+  EXPECT_EQ(deque.pop(gate), fibers[3]);
+  EXPECT_EQ(deque.pop(gate), fibers[2]);
 }
 
 // --- an owner and two thieves ---
@@ -179,17 +190,26 @@ void delay(std::minstd_rand& random) {
   }
 }
 
-void steal(Ring& victim, Ring& own, Traffic& traffic) {
+void steal(ThiefGate& gate, Ring& victim, Ring& own, Traffic& traffic) {
+  const ThiefGate::Visit visit(gate);
+  if (!visit.may_steal()) return;
   if (FiberCore* f = victim.steal_into(own)) traffic.note_taken(f);
-  while (FiberCore* f = own.pop()) traffic.note_taken(f);
+  while (FiberCore* f = own.pop_with_care()) traffic.note_taken(f);
 }
-void steal(Deque& victim, Deque&, Traffic& traffic) {
+void steal(ThiefGate& gate, Deque& victim, Deque&, Traffic& traffic) {
+  const ThiefGate::Visit visit(gate);
+  if (!visit.may_steal()) return;
   if (FiberCore* f = victim.steal()) traffic.note_taken(f);
 }
 
 template <class Queue>
-void owner_and_thieves(unsigned seed) {
+void owner_and_thieves(unsigned seed, Gate kind) {
   Queue queue;
+  ThiefGate gate;
+  if (kind == Gate::kCloses) gate.allow_closing();
+  // A gate that closes is for thieves that come now and then.
+  const int rest = kind == Gate::kCloses ? 100 : 1;
+  long alone = 0;
   Traffic traffic;
   std::vector<std::thread> thieves;
   for (int i = 0; i < kThieves; ++i) {
@@ -197,18 +217,25 @@ void owner_and_thieves(unsigned seed) {
       std::minstd_rand random(seed * 10 + static_cast<unsigned>(i));
       Queue own;
       while (!traffic.over.load(std::memory_order_relaxed)) {
-        steal(queue, own, traffic);
-        delay(random);
+        steal(gate, queue, own, traffic);
+        for (int n = rest; n > 0; --n) delay(random);
       }
     });
   }
   std::minstd_rand random(seed);
   for (int i = 0; i < umcg_test::scaled(300'000); ++i) {
+    if (kind == Gate::kCloses && i % 32 == 0) {
+      gate.close();
+      if (gate.begin_alone()) {
+        ++alone;
+        gate.end_alone();
+      }
+    }
     switch (random() % 8) {
       case 0:
       case 1:
       case 2:
-        if (FiberCore* f = queue.pop()) traffic.note_taken(f);
+        if (FiberCore* f = queue.pop(gate)) traffic.note_taken(f);
         break;
       case 3:
         if (random() % 8 == 0) traffic.note_taken(queue.take_half());
@@ -216,7 +243,7 @@ void owner_and_thieves(unsigned seed) {
       default:
         if (FiberCore* f = traffic.take_from_shelf(random)) {
           traffic.note_pushed(f);  // before: a thief may be quick
-          if (!push(queue, f)) {
+          if (!queue.push(f)) {
             traffic.note_refused(f);
             traffic.note_taken(queue.take_half());
           }
@@ -224,21 +251,29 @@ void owner_and_thieves(unsigned seed) {
     }
     delay(random);
   }
-  while (FiberCore* f = queue.pop()) traffic.note_taken(f);
+  while (FiberCore* f = queue.pop(gate)) traffic.note_taken(f);
   traffic.over.store(true);
   for (auto& t : thieves) t.join();
   EXPECT_TRUE(queue.looks_empty());
   EXPECT_EQ(traffic.taken_twice, 0);
   EXPECT_EQ(traffic.taken, traffic.pushed) << "seed " << seed;
   EXPECT_GT(traffic.pushed, 0);
+  EXPECT_EQ(alone > 0, kind == Gate::kCloses);
 }
 
-TEST(ReadyRing, EachIsTakenOnceAmongAnOwnerAndThieves) {
-  for (unsigned seed = 1; seed <= 4; ++seed) owner_and_thieves<Ring>(seed);
+template <class Queue>
+void each_is_taken_once(Gate kind) {
+  if (kind == Gate::kCloses && !shim::prepare_process_barrier()) {
+    GTEST_SKIP() << "no membarrier(2) here";
+  }
+  for (unsigned seed = 1; seed <= 4; ++seed) owner_and_thieves<Queue>(seed, kind);
 }
 
-TEST(SpawnDeque, EachIsTakenOnceAmongAnOwnerAndThieves) {
-  for (unsigned seed = 1; seed <= 4; ++seed) owner_and_thieves<Deque>(seed);
+TEST(ReadyRing, EachIsTakenOnceAmongAnOwnerAndThieves) { each_is_taken_once<Ring>(Gate::kOpen); }
+TEST(SpawnDeque, EachIsTakenOnceAmongAnOwnerAndThieves) { each_is_taken_once<Deque>(Gate::kOpen); }
+TEST(ReadyRing, EachIsTakenOnceThroughAGateThatCloses) { each_is_taken_once<Ring>(Gate::kCloses); }
+TEST(SpawnDeque, EachIsTakenOnceThroughAGateThatCloses) {
+  each_is_taken_once<Deque>(Gate::kCloses);
 }
 
 }  // namespace

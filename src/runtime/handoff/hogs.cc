@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernel_shim/process_barrier.h"
 #include "runtime/base/clock.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/handoff/handoff.h"
@@ -36,7 +35,7 @@ bool mark_hog(Worker& w, Server& s) noexcept {
 
 Hogs::Hogs(RuntimeCore& rt)
     : rt_(rt),
-      possible_(rt.options().handoff != Handoff::kOff && shim::prepare_process_barrier()),
+      possible_(rt.options().handoff != Handoff::kOff && rt.has_barrier()),
       turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
 
 void Hogs::note_turn(Server& s, std::uint64_t word, std::int64_t now) noexcept {

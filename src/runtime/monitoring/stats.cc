@@ -46,6 +46,7 @@ Stats RuntimeCore::stats() const {
       handoff_name(standbys_ == nullptr && options_.handoff == Handoff::kAuto ? Handoff::kMonitor
                                                                               : options_.handoff);
   s.oracle = oracle_->name();
+  s.barrier = has_barrier_ ? "membarrier" : "fence";
   s.handoff_latency = page_.shared().handoff_latency.read();
   return s;
 }

@@ -55,7 +55,11 @@ bool may_steal_from(const Server& s, LoneFiber& seen) noexcept {
 }
 
 FiberCore* steal_from(Server& thief, Server& victim) noexcept {
-  FiberCore* f = victim.ready.steal_into(thief.ready);
+  if (victim.looks_empty()) return nullptr;  // a visit may cost a barrier
+  const ThiefGate::Visit visit(victim.gate);
+  if (!visit.may_steal()) return nullptr;
+  // Half of a ring has room in an empty one only.
+  FiberCore* f = thief.ready.looks_empty() ? victim.ready.steal_into(thief.ready) : nullptr;
   if (f == nullptr && thief.hogs.load(std::memory_order_relaxed) == 0) f = victim.fresh.steal();
   if (f == nullptr) return nullptr;
   count_here(thief.counters.steals);
@@ -164,8 +168,7 @@ void pass_on(const Server& s) noexcept {
 FiberCore* steal_early(Server& s) noexcept {
   for (Server& victim : s.rt->servers()) {
     if (&victim == &s || s.hogs.load(std::memory_order_relaxed) != 0) continue;
-    // Half of a ring has room in an empty one only.
-    FiberCore* const f = s.ready.looks_empty() ? steal_from(s, victim) : victim.fresh.steal();
+    FiberCore* const f = steal_from(s, victim);
     if (f == nullptr) continue;
     ensure_watched(s);
     return f;

@@ -63,13 +63,14 @@ FiberCore* pick_fairly(Server& s) noexcept {
   }
   const std::int64_t oldest = s.fresh.oldest();
   const std::int64_t now = now_ns();
+  s.gate.review(now);
   if (oldest != s.oldest_fresh) {
     s.oldest_fresh = oldest;
     s.oldest_fresh_since = now;
   } else if (now - s.oldest_fresh_since >= kPatience) {
     if (FiberCore* f = s.fresh.steal()) return f;
   }
-  return s.ready.pop();
+  return s.ready.pop(s.gate);
 }
 
 // Fibers that have stood in the shared queue may be many, and their stacks in no cache any more. A
@@ -100,6 +101,7 @@ void fire(Server& s, TimerHeap& timers, std::int64_t now) noexcept {
 }  // namespace
 
 void notify_listeners(Server& s) noexcept {
+  IdleSet::fence_of_submitter();
   RuntimeCore& rt = *s.rt;
   if (rt.idle().somebody_must_know()) wake_for_work(rt);
   if (rt.idle().is_unwatched(s.index)) rt.standby_of(s)->arm();
@@ -116,15 +118,13 @@ FiberCore* take_injected(Server& s) noexcept {
   FiberCore* const first = chain.pop_front();
   prefetch_stacks(chain);
   while (FiberCore* f = chain.pop_front()) {
-    const bool kept = f->needs_stack() ? s.fresh.push(f, std::memory_order_release)
-                                       : s.ready.push(f, std::memory_order_release);
+    const bool kept = f->needs_stack() ? s.fresh.push(f) : s.ready.push(f);
     if (!kept) {
       chain.push_front(f);
       rt.inject_queue().push(chain);
       break;
     }
   }
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the standby's (standby.h)
   ensure_watched(s);
   return begin_injected(first);
 }
@@ -138,10 +138,11 @@ FiberCore* pop_fresh_slow(Server& s) noexcept {
   // What is begun now may compute for long.
   s.short_slices = false;
   set_time_slice(*current_worker(), TimeSlice::kUsual);
-  return s.fresh.pop();
+  return s.fresh.pop(s.gate);
 }
 
 void ensure_watched(Server& s) noexcept {
+  IdleSet::fence_of_submitter();
   if (s.rt->idle().is_unwatched(s.index) && s.rt->has_queued_work()) {
     s.rt->standby_of(s)->arm();
   }

@@ -44,7 +44,7 @@ inline FiberCore* pop_fresh(Server& s) noexcept {
   if (s.hogs.load(std::memory_order_relaxed) != 0 || s.short_slices) [[unlikely]] {
     return pop_fresh_slow(s);
   }
-  return s.fresh.pop();
+  return s.fresh.pop(s.gate);
 }
 
 // The next fiber of this server, or null.
@@ -59,40 +59,41 @@ inline FiberCore* pick_next(Server& s, Picking picking) noexcept {
   }
   FiberCore* f;
   if (picking == Picking::kPark) {
-    f = s.ready.pop();
+    f = s.ready.pop(s.gate);
     if (f == nullptr) f = pop_fresh(s);
   } else {
     f = pop_fresh(s);
-    if (f == nullptr) f = s.ready.pop();
+    if (f == nullptr) f = s.ready.pop(s.gate);
   }
   return f != nullptr ? f : take_injected(s);
 }
 
-// After the fiber was queued, by a seq_cst store.
+// After the fiber was queued. No fence in between: who listens sees to the order (idle_set.h), but
+// the compiler must keep it.
 inline void notify_work(Server& s) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   if (s.rt->idle().has_listeners()) [[unlikely]] {
     notify_listeners(s);
   }
 }
 
 inline void push_ready(Server& s, FiberCore* fiber) noexcept {
-  if (!s.ready.push(fiber, std::memory_order_seq_cst)) [[unlikely]] {
+  if (!s.ready.push(fiber)) [[unlikely]] {
     overflow_ready(s, fiber);
   }
   notify_work(s);
 }
 
-// All of them by one store that others have to see in order, in place of one for each.
+// One look for all of them.
 inline void push_ready(Server& s, FiberChain chain) noexcept {
   while (FiberCore* f = chain.pop_front()) {
-    if (!s.ready.push(f, std::memory_order_release)) overflow_ready(s, f);
+    if (!s.ready.push(f)) overflow_ready(s, f);
   }
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the sleeper's (idle_set.h)
   notify_work(s);
 }
 
 inline void push_fresh(Server& s, FiberCore* fiber) noexcept {
-  if (!s.fresh.push(fiber, std::memory_order_seq_cst)) [[unlikely]] {
+  if (!s.fresh.push(fiber)) [[unlikely]] {
     overflow_fresh(s, fiber);
   }
   notify_work(s);

@@ -3,16 +3,16 @@
 // yielded.
 //
 // States: slots [head, tail) hold fibers. The owner alone writes slots and `tail`. `head` is
-// advanced by CAS, by the owner (pop) and by thieves (steal half). The race that matters: a thief
-// copies slots while the owner refills them. The owner refills a slot only after head has passed
-// it, so a thief that read a refilled slot finds head moved, its CAS fails, and what it copied is
-// thrown away. (After 2^32 pushes during one steal it could be fooled; a thread is not off the CPU
-// that long with this in hand.) Orders: push's store of `tail` (release, or seq_cst to publish
-// work, see idle.h) pairs with the thief's acquire load of `tail`; the thief's CAS on head
-// (release) pairs with the owner's acquire load of head in push, so that a slot is refilled only
-// after it was read. Rejected: a plain mutex per queue (a preempted thief would stop the owner); a
-// lock-free linked queue (one more cache line per fiber); an unbounded ring (allocation inside the
-// scheduler).
+// advanced by CAS, by the owner (pop) and by thieves (steal half); by a plain store while the owner
+// is alone (thief_gate.h). The race that matters: a thief copies slots while the owner refills
+// them. The owner refills a slot only after head has passed it, so a thief that read a refilled
+// slot finds head moved, its CAS fails, and what it copied is thrown away. (After 2^32 pushes
+// during one steal it could be fooled; a thread is not off the CPU that long with this in hand.)
+// Orders: push's store of `tail` (release) pairs with the thief's acquire load of `tail`; the
+// thief's CAS on head (release) pairs with the owner's acquire load of head in push, so that a slot
+// is refilled only after it was read. Rejected: a plain mutex per queue (a preempted thief would
+// stop the owner); a lock-free linked queue (one more cache line per fiber); an unbounded ring
+// (allocation inside the scheduler).
 #ifndef UMCG_RUNTIME_SCHEDULER_READY_RING_H_
 #define UMCG_RUNTIME_SCHEDULER_READY_RING_H_
 
@@ -21,6 +21,7 @@
 #include <cstdint>
 
 #include "runtime/fiber/fiber_slab.h"
+#include "runtime/scheduler/thief_gate.h"
 
 namespace umcg::inline v0::internal {
 
@@ -33,18 +34,32 @@ class BasicReadyRing {
     return head_.load(std::memory_order_seq_cst) == tail_.load(std::memory_order_seq_cst);
   }
 
-  // Owner. False when full. `publish` is seq_cst where a sleeping server may have to learn of it.
-  bool push(FiberCore* f, std::memory_order publish) noexcept {
+  // Owner. False when full. Who sleeps makes sure that he sees it (idle_set.h).
+  bool push(FiberCore* f) noexcept {
     const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
     const std::uint32_t head = head_.load(std::memory_order_acquire);
     if (tail - head >= kCapacity) return false;
     slot(tail).store(f, std::memory_order_relaxed);
-    tail_.store(tail + 1, publish);
+    tail_.store(tail + 1, std::memory_order_release);
     return true;
   }
 
   // Owner. The oldest, or null.
-  FiberCore* pop() noexcept {
+  FiberCore* pop(ThiefGate& gate) noexcept {
+    std::uint32_t head = head_.load(std::memory_order_acquire);
+    if (head == tail_.load(std::memory_order_relaxed)) return nullptr;
+    if (gate.begin_alone()) [[likely]] {
+      // Still the head: the gate opens to no one unnoticed, and nobody but us closes it.
+      FiberCore* const f = slot(head).load(std::memory_order_relaxed);
+      head_.store(head + 1, std::memory_order_relaxed);
+      gate.end_alone();
+      return f;
+    }
+    return pop_with_care();
+  }
+
+  // Owner, whether or not there are thieves.
+  FiberCore* pop_with_care() noexcept {
     std::uint32_t head = head_.load(std::memory_order_acquire);
     while (head != tail_.load(std::memory_order_relaxed)) {
       FiberCore* const f = slot(head).load(std::memory_order_relaxed);
@@ -70,8 +85,8 @@ class BasicReadyRing {
     return chain;
   }
 
-  // Any other server's worker. Moves the older half into `into`, which the caller owns and which is
-  // empty, and returns one of them; null if there was nothing.
+  // Any other server's worker, in a visit. Moves the older half into `into`, which the caller owns
+  // and which is empty, and returns one of them; null if there was nothing.
   FiberCore* steal_into(BasicReadyRing& into) noexcept {
     const std::uint32_t base = into.tail_.load(std::memory_order_relaxed);
     for (;;) {

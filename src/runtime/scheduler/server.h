@@ -14,6 +14,7 @@
 #include "runtime/scheduler/counters.h"
 #include "runtime/scheduler/ready_ring.h"
 #include "runtime/scheduler/spawn_deque.h"
+#include "runtime/scheduler/thief_gate.h"
 #include "runtime/stack/stack.h"
 #include "runtime/time/timer_heap.h"
 #include "runtime/trace/trace_event.h"
@@ -76,6 +77,7 @@ struct alignas(128) Server {
   std::uint64_t next_id = 0;
   std::uint64_t end_of_ids = 0;
 
+  ThiefGate gate;  // to the next two
   SpawnDeque fresh;
   ReadyRing ready;
   TimerHeap timers;

@@ -12,8 +12,8 @@
 // reads top; the thief reads top, then bottom. The four are seq_cst, so at least one sees the
 // other's move, and the CAS on top then decides between them. If the owner sees one only to begin
 // with, it takes that like a thief, and bottom stays: one locked operation less where each fiber is
-// joined before the next is spawned. Orders: push's store of bottom is
-// a release, which a thief's loads pair with, or seq_cst to publish work (idle_set.h). The relaxed
+// joined before the next is spawned. While the owner is alone (thief_gate.h) none of that is
+// needed. Orders: push's store of bottom is a release, which a thief's loads pair with. The relaxed
 // loads are the owner's, of what it wrote itself.
 #ifndef UMCG_RUNTIME_SCHEDULER_SPAWN_DEQUE_H_
 #define UMCG_RUNTIME_SCHEDULER_SPAWN_DEQUE_H_
@@ -23,6 +23,7 @@
 #include <cstdint>
 
 #include "runtime/fiber/fiber_slab.h"
+#include "runtime/scheduler/thief_gate.h"
 
 namespace umcg::inline v0::internal {
 
@@ -35,22 +36,42 @@ class BasicSpawnDeque {
     return bottom_.load(std::memory_order_seq_cst) <= top_.load(std::memory_order_seq_cst);
   }
 
-  // Owner. False when full. `publish` is seq_cst where a sleeping server may have to learn of it.
-  bool push(FiberCore* f, std::memory_order publish) noexcept {
+  // Owner. False when full. Who sleeps makes sure that he sees it (idle_set.h).
+  bool push(FiberCore* f) noexcept {
     const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
     // Acquire pairs with the thief's CAS: a slot is refilled only after it was read.
     const std::int64_t top = top_.load(std::memory_order_acquire);
     if (bottom - top >= kCapacity) return false;
     slot(bottom).store(f, std::memory_order_relaxed);
-    bottom_.store(bottom + 1, publish);
+    bottom_.store(bottom + 1, std::memory_order_release);
     return true;
   }
 
   // Owner. The newest, or null.
-  FiberCore* pop() noexcept {
+  FiberCore* pop(ThiefGate& gate) noexcept {
+    const std::int64_t bottom = bottom_.load(std::memory_order_relaxed) - 1;
+    const std::int64_t top = top_.load(std::memory_order_relaxed);
+    // top only grows: once empty, it stays so until the owner pushes.
+    if (bottom < top) return nullptr;
+    if (gate.begin_alone()) [[likely]] {
+      // Still the top: the gate opens to no one unnoticed, and nobody but us closes it.
+      FiberCore* const f = slot(bottom).load(std::memory_order_relaxed);
+      // The last one counts as taken from the old end, for those who watch that (oldest()).
+      if (bottom == top) {
+        top_.store(top + 1, std::memory_order_relaxed);
+      } else {
+        bottom_.store(bottom, std::memory_order_relaxed);
+      }
+      gate.end_alone();
+      return f;
+    }
+    return pop_with_care();
+  }
+
+  // Owner, whether or not there are thieves.
+  FiberCore* pop_with_care() noexcept {
     const std::int64_t bottom = bottom_.load(std::memory_order_relaxed) - 1;
     std::int64_t top = top_.load(std::memory_order_relaxed);
-    // top only grows: once empty, it stays so until the owner pushes.
     if (bottom < top) return nullptr;
     if (bottom == top) return take_oldest(top);
     bottom_.store(bottom, std::memory_order_seq_cst);
@@ -60,7 +81,8 @@ class BasicSpawnDeque {
     return top == bottom ? take_oldest(top) : nullptr;
   }
 
-  // Anybody. The oldest, or null when there is none or another thief was faster.
+  // The owner, or a thief in a visit. The oldest, or null when there is none or another thief was
+  // faster.
   FiberCore* steal() noexcept {
     const std::int64_t top = top_.load(std::memory_order_seq_cst);
     if (top >= bottom_.load(std::memory_order_seq_cst)) return nullptr;
