@@ -12,8 +12,10 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "kernel_shim/process_barrier.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/exit_state.h"
+#include "runtime/base/lock_sleepers.h"
 #include "runtime/base/report.h"
 #include "runtime/base/sanitizers.h"
 #include "runtime/cpu_count.h"
@@ -76,6 +78,12 @@ struct RuntimeCore::WipedOnFork {
 std::atomic<std::uint64_t>& RuntimeCore::no_server_word() noexcept {
   static constinit std::atomic<std::uint64_t> none{0};
   return none;
+}
+
+bool RuntimeCore::prepare_barrier() noexcept {
+  const bool has_barrier = shim::prepare_process_barrier();
+  if (has_barrier) LockSleepers::rely_on_barrier();
+  return has_barrier;
 }
 
 RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)

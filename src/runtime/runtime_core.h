@@ -24,7 +24,6 @@
 #include <span>
 
 #include "kernel_shim/block_oracle.h"
-#include "kernel_shim/process_barrier.h"
 #include "runtime/base/brief_lock.h"
 #include "runtime/blocking/interrupts.h"
 #include "runtime/cpu_count.h"
@@ -177,7 +176,8 @@ class RuntimeCore {
 
   LivePage page_;  // the servers are in it
   InjectQueue inject_;
-  const bool has_barrier_ = shim::prepare_process_barrier();
+  static bool prepare_barrier() noexcept;
+  const bool has_barrier_ = prepare_barrier();
   IdleSet idle_;
   Displaced displaced_;
   Keeper keeper_;

@@ -2,7 +2,6 @@
 #include "runtime/waiting/wait_queue.h"
 
 #include <bit>
-#include <limits>
 
 #include "kernel_shim/futex.h"
 #include "kernel_shim/task.h"
@@ -21,34 +20,26 @@ const std::uint32_t* futex_of(const WaitQueue& queue) noexcept {
 
 }  // namespace
 
-std::uintptr_t QueueLock::lock_slow(WaitQueue& queue) noexcept {
-  std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
-  for (Backoff backoff;;) {
-    if ((seen & kQueueLocked) == 0) {
-      if (queue.word.compare_exchange_weak(seen, seen | kQueueLocked, std::memory_order_acquire,
-                                           std::memory_order_relaxed)) {
-        return seen & ~kQueueAwaited;
-      }
-    } else if (backoff.wait()) {
-      seen = queue.word.load(std::memory_order_relaxed);
-    } else {
-      const std::uintptr_t awaited = seen | kQueueAwaited;
-      if (seen == awaited ||
-          queue.word.compare_exchange_weak(seen, awaited, std::memory_order_relaxed,
-                                           std::memory_order_relaxed)) {
-        shim::futex_wait(futex_of(queue), static_cast<std::uint32_t>(awaited), kNeverNs);
-        seen = queue.word.load(std::memory_order_relaxed);
-      }
-    }
+std::uintptr_t QueueLock::wait_until_unlocked(const WaitQueue& queue) noexcept {
+  for (Backoff backoff; backoff.wait();) {
+    const std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
+    if ((seen & kQueueLocked) == 0) return seen;
+  }
+  for (;;) {
+    const LockSleepers::Asleep asleep(&queue.word);
+    const std::uintptr_t seen = queue.word.load(std::memory_order_seq_cst);
+    if ((seen & kQueueLocked) == 0) return seen;
+    shim::futex_wait(futex_of(queue), static_cast<std::uint32_t>(seen), kNeverNs);
   }
 }
 
-void QueueLock::unlock() noexcept {
-  const std::uintptr_t before = queue_.word.exchange(word_, std::memory_order_release);
-  // All of them, since the bit does not count sleepers. The object may be gone by now; the kernel
-  // only takes the address for a key.
-  if ((before & kQueueAwaited) != 0) {
-    shim::futex_wake(futex_of(queue_), std::numeric_limits<int>::max());
+std::uintptr_t QueueLock::lock_slow(WaitQueue& queue) noexcept {
+  for (;;) {
+    std::uintptr_t seen = wait_until_unlocked(queue);
+    if (queue.word.compare_exchange_weak(seen, seen | kQueueLocked, std::memory_order_acquire,
+                                         std::memory_order_relaxed)) {
+      return seen;
+    }
   }
 }
 

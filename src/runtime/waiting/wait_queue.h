@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // wait_queue.h - the list of waiters in one word, with its lock: what every object is built on.
 //
-// The word is the address of the first node of a circular list, plus flag bits: kLocked and
-// kAwaited are the lock of the list; two more bits (kQueueFlag, and 8) are the object's own. While
-// kLocked is set only its holder changes the word, but that others may add kAwaited and sleep on
-// it. The lock tries for a while, then sleeps in the kernel: its holder may be off the CPU.
+// The word is the address of the first node of a circular list, plus flag bits: kQueueLocked is the
+// lock of the list; two more bits (kQueueFlag, and 8) are the object's own. While kQueueLocked is
+// set only its holder changes the word, so he unlocks by a plain store. The lock tries for a while,
+// then sleeps in the kernel, since its holder may be off the CPU: see lock_sleepers.h.
 //
 // Orders: lock is acquire, unlock release, and they pair with each other.
 #ifndef UMCG_RUNTIME_WAITING_WAIT_QUEUE_H_
@@ -12,6 +12,7 @@
 
 #include <cstdint>
 
+#include "runtime/base/lock_sleepers.h"
 #include "runtime/waiting/waiter.h"
 #include "umcg/internal/wait_queue.h"
 #include "umcg/wait.h"
@@ -44,16 +45,23 @@ void remove(WaitNode*& first, WaitNode& node) noexcept;
 void insert_before(WaitNode& node, WaitNode& later) noexcept;
 
 inline constexpr std::uintptr_t kQueueLocked = 1;
-inline constexpr std::uintptr_t kQueueAwaited = 2;
 inline constexpr std::uintptr_t kQueueFlags = kQueueFlag | 8;  // the object's
 
 // Holds the lock of a queue over a scope and edits the list.
 class QueueLock {
  public:
   explicit QueueLock(WaitQueue& queue) noexcept : queue_(queue), word_(lock(queue)) {}
-  ~QueueLock() { unlock(); }
+  // For who has set kQueueLocked himself, in the word that he saw.
+  QueueLock(WaitQueue& queue, std::uintptr_t seen) noexcept : queue_(queue), word_(seen) {}
+  ~QueueLock() {
+    queue_.word.store(word_, std::memory_order_release);
+    LockSleepers::wake_those_of(&queue_.word);  // the object may be gone by now
+  }
   QueueLock(const QueueLock&) = delete;
   QueueLock& operator=(const QueueLock&) = delete;
+
+  // What the word was when it was seen unlocked.
+  static std::uintptr_t wait_until_unlocked(const WaitQueue& queue) noexcept;
 
   bool empty() const noexcept { return head() == nullptr; }
   WaitNode* head() const noexcept {
@@ -72,12 +80,11 @@ class QueueLock {
     if ((seen & kQueueLocked) == 0 &&
         queue.word.compare_exchange_strong(seen, seen | kQueueLocked, std::memory_order_acquire,
                                            std::memory_order_relaxed)) [[likely]] {
-      return seen & ~kQueueAwaited;
+      return seen;
     }
     return lock_slow(queue);
   }
   static std::uintptr_t lock_slow(WaitQueue& queue) noexcept;
-  void unlock() noexcept;
   void set_head(WaitNode* node) noexcept {
     word_ = reinterpret_cast<std::uintptr_t>(node) | (word_ & kQueueFlags);
   }
