@@ -9,6 +9,12 @@
 // moment. The word is kDone then, the CAS fails, and the joiner is made ready where it stands. If
 // the end finds the joiner in the word, that one is parked, and there is nobody else who could
 // touch the word. Two locked operations for a join instead of six.
+//
+// The second race: somebody waits in the queue, with a deadline, which passes as the fiber ends; he
+// leaves the queue, and then joins directly or detaches. So the end takes the queue's lock only by a
+// CAS from the very word in which somebody stands in the queue, and looks anew if that fails. He
+// cannot leave then before the end has unlocked, and what he does next finds kDone. In other words:
+// who joins directly or detaches finds 0 or kDone, and never a lock.
 #ifndef UMCG_RUNTIME_FIBER_COMPLETION_H_
 #define UMCG_RUNTIME_FIBER_COMPLETION_H_
 
