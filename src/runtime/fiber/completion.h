@@ -11,8 +11,8 @@
 // touch the word. Two locked operations for a join instead of six.
 //
 // The second race: somebody waits in the queue, with a deadline, which passes as the fiber ends; he
-// leaves the queue, and then joins directly or detaches. So the end takes the queue's lock only by a
-// CAS from the very word in which somebody stands in the queue, and looks anew if that fails. He
+// leaves the queue, and then joins directly or detaches. So the end takes the queue's lock only by
+// a CAS from the very word in which somebody stands in the queue, and looks anew if that fails. He
 // cannot leave then before the end has unlocked, and what he does next finds kDone. In other words:
 // who joins directly or detaches finds 0 or kDone, and never a lock.
 #ifndef UMCG_RUNTIME_FIBER_COMPLETION_H_

@@ -14,6 +14,7 @@
 
 #include "runtime/base/report.h"
 #include "runtime/sync/select_ops.h"
+#include "runtime/sync/take_soon.h"
 #include "runtime/waiting/wait_queue.h"
 
 namespace umcg::inline v0 {
@@ -39,6 +40,8 @@ bool try_take(std::atomic<std::int64_t>& state, WaitQueue& queue, std::int64_t n
       settle_giver(queue);
       return true;
     }
+    back_off();
+    seen = state.load(std::memory_order_relaxed);
   }
   return false;
 }
@@ -201,6 +204,8 @@ void Semaphore::release(std::ptrdiff_t n) noexcept {
         if (direct) direct_waiter(seen).waiter->make_ready_directly();
         return;
       }
+      back_off();
+      seen = state_.load(std::memory_order_relaxed);
     }
   } while (!release_to_waiters(state_, queue_, n));
 }
