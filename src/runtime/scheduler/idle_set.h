@@ -2,9 +2,8 @@
 // idle_set.h - IdleSet: which servers sleep, and how many look for work. Waking is decided here.
 //
 // The protocol of idle servers. Its danger is the lost wake-up: work is queued, nobody looks.
-//   submit   make the fiber visible in a queue; fence; read `searching` and the idle bits
-//   (seq_cst):
-//            nobody searches and somebody sleeps -> wake one, who searches from then on
+//   submit   make the fiber visible in a queue; fence; read `searching` and the idle bits: nobody
+//            searches and somebody sleeps -> wake one, who searches from then on
 //   sleep    set the idle bit; searching - 1; look at all queues once more (all seq_cst); then
 //   sleep
 // Either the submitter's store precedes the sleeper's last look, and the sleeper finds the fiber,
