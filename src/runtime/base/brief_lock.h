@@ -2,16 +2,17 @@
 // brief_lock.h - BriefLock: a lock for critical sections of a few dozen instructions.
 //
 // Tries for a while, then sleeps: an overtaken worker and the one that overtook it share a CPU, and
-// a spin on a preempted holder would burn the whole time slice that the holder needs.
+// a spin on a preempted holder would burn the whole time slice that the holder needs. Released by a
+// plain store: see lock_sleepers.h.
 #ifndef UMCG_RUNTIME_BASE_BRIEF_LOCK_H_
 #define UMCG_RUNTIME_BASE_BRIEF_LOCK_H_
 
 #include <atomic>
 #include <cstdint>
 
-namespace umcg::inline v0::internal {
+#include "runtime/base/lock_sleepers.h"
 
-inline constexpr int kSpinTries = 100;
+namespace umcg::inline v0::internal {
 
 class BriefLock {
  public:
@@ -28,16 +29,15 @@ class BriefLock {
   }
   // The release pairs with the acquire of the next lock().
   void unlock() noexcept {
-    if (word_.exchange(kFree, std::memory_order_release) == kHeldAndAwaited) wake_one();
+    word_.store(kFree, std::memory_order_release);
+    LockSleepers::wake_those_of(&word_);
   }
 
  private:
   static constexpr std::uint32_t kFree = 0;
   static constexpr std::uint32_t kHeld = 1;
-  static constexpr std::uint32_t kHeldAndAwaited = 2;
 
   void lock_slow() noexcept;
-  void wake_one() noexcept;
 
   std::atomic<std::uint32_t> word_{kFree};
 };

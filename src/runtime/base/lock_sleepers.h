@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// lock_sleepers.h - LockSleepers: how many threads sleep on a lock that is released by a plain
-// store.
+// lock_sleepers.h - LockSleepers: how many threads sleep on a lock, or wait for a word, that is
+// released by a plain store.
 //
 // A lock that can be slept on is released by a locked instruction, as a rule, which gives it free
 // and finds the sleeper's mark at once: half of what a short section costs. Here the mark stands

@@ -18,7 +18,6 @@
 #include <utility>
 
 #include "kernel_shim/cpu_relax.h"
-#include "runtime/base/brief_lock.h"
 #include "runtime/base/clock.h"
 #include "runtime/handoff/hogs.h"
 #include "runtime/handoff/server_word.h"
@@ -30,7 +29,7 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-constexpr int kSearchRounds = kSpinTries;
+constexpr int kSearchRounds = 100;
 constexpr int kMostSearchRounds = 8 * kSearchRounds;
 constexpr int kPausesPerRound = 8;
 constexpr int kPausesForLoneFiber = 64;

@@ -6,7 +6,6 @@
 #include "kernel_shim/cpu_relax.h"
 #include "kernel_shim/futex.h"
 #include "kernel_shim/task.h"
-#include "runtime/base/brief_lock.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
@@ -46,23 +45,17 @@ Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
   return state_.load(std::memory_order_acquire);
 }
 
-void Waiter::let_go() noexcept {
-  // Release pairs with the acquire below.
-  if (let_go_.exchange(kLetGo, std::memory_order_release) == kHeldAndAwaited) {
-    shim::futex_wake(let_go_, 1);
-  }
-}
-
 void Waiter::wait_until_let_go() noexcept {
   if (!claimer_may_linger()) return;
-  for (int tries = 0; tries < kSpinTries; ++tries) {
+  constexpr int kTries = 100;
+  for (int tries = 0; tries < kTries; ++tries) {
     if (let_go_.load(std::memory_order_acquire) == kLetGo) return;
     cpu_relax();
   }
-  std::uint32_t held = kHeld;
-  (void)let_go_.compare_exchange_strong(held, kHeldAndAwaited, std::memory_order_relaxed);
-  while (let_go_.load(std::memory_order_acquire) != kLetGo) {
-    shim::futex_wait(let_go_, kHeldAndAwaited, kNeverNs);
+  for (;;) {
+    const LockSleepers::Asleep asleep(&let_go_);
+    if (let_go_.load(std::memory_order_seq_cst) == kLetGo) return;
+    shim::futex_wait(let_go_, kHeld, kNeverNs);
   }
 }
 

@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <stop_token>
 
+#include "runtime/base/lock_sleepers.h"
 #include "runtime/fiber/fiber_core.h"
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/worker.h"
@@ -124,7 +125,11 @@ class Waiter {
   // For an object that its claimer may destroy, so that one who waited cannot pass through its lock
   // (channel_core.cc). The claimer, after the critical section and before make_ready(): his last
   // touch of the waiter.
-  void let_go() noexcept;
+  void let_go() noexcept {
+    // Release pairs with the acquire in wait_until_let_go().
+    let_go_.store(kLetGo, std::memory_order_release);
+    LockSleepers::wake_those_of(&let_go_);
+  }
   // After wait(), instead of settling. At most as long as the critical section.
   void wait_until_let_go() noexcept;
 
@@ -145,10 +150,9 @@ class Waiter {
   static constexpr std::uint32_t kOpen = 0;
   static constexpr std::uint32_t kParked = 1;
 
-  // Of let_go_. Written by both sides by exchange.
+  // Of let_go_, which the claimer writes, by a plain store: see lock_sleepers.h.
   static constexpr std::uint32_t kHeld = 0;
-  static constexpr std::uint32_t kHeldAndAwaited = 1;
-  static constexpr std::uint32_t kLetGo = 2;
+  static constexpr std::uint32_t kLetGo = 1;
 
   void begin_as_thread(const FiberCore* fiber);
   void wait_as_thread(Deadline deadline);
