@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel_shim/registration.h"
+
 namespace umcg::inline v0::internal::shim {
 
 bool prepare_process_barrier() noexcept {
@@ -13,6 +15,7 @@ bool prepare_process_barrier() noexcept {
 }
 
 void process_barrier() noexcept {
+  const KeepErrno errno_is_kept;
   if (::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
   // What the barrier is for is that no store waits in a store buffer any more. None does so for a
   // thousandth of this.

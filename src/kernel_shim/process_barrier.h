@@ -11,7 +11,7 @@ bool prepare_process_barrier() noexcept;
 
 // Any thread; after prepare_process_barrier() has returned true. On return every other thread of
 // the process has passed a full barrier. 1 to 20 us; 1 ms where a sandbox that came later refuses
-// the call.
+// the call. Leaves errno alone.
 void process_barrier() noexcept;
 
 }  // namespace umcg::inline v0::internal::shim

@@ -20,17 +20,20 @@ void LockSleepers::rely_on_barrier() noexcept {
   });
 }
 
-LockSleepers::Asleep::Asleep(const void* word) noexcept : count_(count_of(word)) {
-  count_.fetch_add(1, std::memory_order_seq_cst);
+void LockSleepers::sleep(const std::uint32_t* word, std::uint32_t held) noexcept {
+  std::atomic<std::uint32_t>& count = count_of(word);
+  count.fetch_add(1, std::memory_order_seq_cst);
   if (has_barrier_.load(std::memory_order_seq_cst)) {
     shim::process_barrier();
   } else {
     std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with wake_slow()'s
   }
+  shim::futex_wait(word, held, shim::kNever);
+  count.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void LockSleepers::wake_slow(const void* word) noexcept {
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with Asleep's
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with sleep()'s
   // In this order: the counts are lowered after the flag was set.
   const std::uint32_t count = count_of(word).load(std::memory_order_seq_cst);
   if (count == (has_barrier_.load(std::memory_order_seq_cst) ? 0 : 1)) return;

@@ -7,7 +7,7 @@
 // beside all locks, and the two steps are two:
 //
 //   Release  word = free (plain); compiler barrier; does anybody sleep? -> fence; wake this lock's
-//   Sleep    count + 1; a barrier on all threads (membarrier(2)); word still held? -> sleep on it
+//   Sleep    count + 1; a barrier on all threads (membarrier(2)); futex_wait() if it is still held
 //
 // The race that matters: the releaser's store may still be in the CPU's store buffer when its load
 // finds nobody. The barrier decides. If that load came before it, so did the store, and the sleeper
@@ -47,17 +47,11 @@ class LockSleepers {
     }
   }
 
-  // Who is about to sleep, until he has slept; then he looks at the word.
-  class Asleep {
-   public:
-    explicit Asleep(const void* word) noexcept;
-    ~Asleep() { count_.fetch_sub(1, std::memory_order_relaxed); }
-    Asleep(const Asleep&) = delete;
-    Asleep& operator=(const Asleep&) = delete;
-
-   private:
-    std::atomic<std::uint32_t>& count_;
-  };
+  // Sleeps on *word while it is `held`. A return proves nothing: the caller looks at the word.
+  static void sleep(const std::uint32_t* word, std::uint32_t held) noexcept;
+  static void sleep(const std::atomic<std::uint32_t>& word, std::uint32_t held) noexcept {
+    sleep(reinterpret_cast<const std::uint32_t*>(&word), held);
+  }
 
  private:
   static std::atomic<std::uint32_t>& count_of(const void* word) noexcept {

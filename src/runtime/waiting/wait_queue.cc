@@ -3,10 +3,8 @@
 
 #include <bit>
 
-#include "kernel_shim/futex.h"
 #include "kernel_shim/task.h"
 #include "runtime/base/backoff.h"
-#include "runtime/base/clock.h"
 #include "runtime/scheduler/scheduler.h"
 
 namespace umcg::inline v0::internal {
@@ -21,15 +19,11 @@ const std::uint32_t* futex_of(const WaitQueue& queue) noexcept {
 }  // namespace
 
 std::uintptr_t QueueLock::wait_until_unlocked(const WaitQueue& queue) noexcept {
-  for (Backoff backoff; backoff.wait();) {
+  for (Backoff backoff;;) {
+    const bool enough = !backoff.wait();
     const std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
     if ((seen & kQueueLocked) == 0) return seen;
-  }
-  for (;;) {
-    const LockSleepers::Asleep asleep(&queue.word);
-    const std::uintptr_t seen = queue.word.load(std::memory_order_seq_cst);
-    if ((seen & kQueueLocked) == 0) return seen;
-    shim::futex_wait(futex_of(queue), static_cast<std::uint32_t>(seen), kNeverNs);
+    if (enough) LockSleepers::sleep(futex_of(queue), static_cast<std::uint32_t>(seen));
   }
 }
 

@@ -4,9 +4,7 @@
 #include <optional>
 
 #include "kernel_shim/cpu_relax.h"
-#include "kernel_shim/futex.h"
 #include "kernel_shim/task.h"
-#include "runtime/base/clock.h"
 #include "runtime/base/report.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/handoff/handoff.h"
@@ -52,11 +50,7 @@ void Waiter::wait_until_let_go() noexcept {
     if (let_go_.load(std::memory_order_acquire) == kLetGo) return;
     cpu_relax();
   }
-  for (;;) {
-    const LockSleepers::Asleep asleep(&let_go_);
-    if (let_go_.load(std::memory_order_seq_cst) == kLetGo) return;
-    shim::futex_wait(let_go_, kHeld, kNeverNs);
-  }
+  while (let_go_.load(std::memory_order_acquire) != kLetGo) LockSleepers::sleep(let_go_, kHeld);
 }
 
 void Waiter::wait_as_fiber(Deadline deadline) {
