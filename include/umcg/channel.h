@@ -26,13 +26,13 @@
 #include <iterator>
 #include <limits>
 #include <memory>
-#include <new>
 #include <optional>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
 
 #include "umcg/internal/channel_core.h"
+#include "umcg/internal/channel_items.h"
 #include "umcg/internal/config.h"
 #include "umcg/internal/select_case.h"
 #include "umcg/wait.h"
@@ -47,7 +47,7 @@ requires std::is_object_v<T> && std::move_constructible<T>
 class Channel {
  public:
   // Throws std::bad_alloc if there is no memory for the buffer.
-  explicit Channel(std::size_t capacity = 0) : core_(kOps, capacity) {}
+  explicit Channel(std::size_t capacity = 0) : core_(Items::kOps, capacity) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   // Items left in it are destroyed. Aborts if somebody waits.
@@ -57,14 +57,14 @@ class Channel {
 
   // May suspend, may migrate. False: the channel is closed, and the item has not been moved from.
   [[nodiscard]] bool send(T&& item) {
-    return core_.send(std::addressof(item), nullptr, Deadline()) == WaitStatus::kReady;
+    return Items::send(core_, item, nullptr, Deadline()) == WaitStatus::kReady;
   }
   [[nodiscard]] bool send(const T& item) requires std::copy_constructible<T> {
     return send(T(item));
   }
   // Anything but kReady: the item has not been moved from.
   [[nodiscard]] WaitStatus send(T&& item, std::stop_token stop, Deadline deadline = {}) {
-    return core_.send(std::addressof(item), &stop, deadline);
+    return Items::send(core_, item, &stop, deadline);
   }
   // Never suspends. False: it would have to wait, or the channel is closed.
   [[nodiscard]] bool try_send(T&& item) { return core_.try_send(std::addressof(item)); }
@@ -72,14 +72,14 @@ class Channel {
   // May suspend, may migrate. Empty: the channel is closed and nothing is left in it.
   [[nodiscard]] std::optional<T> recv() {
     std::optional<T> item;
-    (void)core_.recv(&item, nullptr, Deadline());
+    (void)Items::recv(core_, item, nullptr, Deadline());
     return item;
   }
   // `into` holds an item if the answer is kReady, and nothing otherwise.
   [[nodiscard]] WaitStatus recv(std::optional<T>& into, std::stop_token stop,
                                 Deadline deadline = {}) {
     into.reset();
-    return core_.recv(&into, &stop, deadline);
+    return Items::recv(core_, into, &stop, deadline);
   }
   // Never suspends. Empty: there is nothing now.
   [[nodiscard]] std::optional<T> try_recv() {
@@ -123,7 +123,7 @@ class Channel {
     T* operator->() const noexcept { return std::addressof(*item_); }
     iterator& operator++() {
       item_.reset();
-      (void)core_->recv(&item_, nullptr, Deadline());
+      (void)Items::recv(*core_, item_, nullptr, Deadline());
       return *this;
     }
     void operator++(int) { ++*this; }
@@ -143,13 +143,7 @@ class Channel {
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  static void put(void* cell, void* item) { ::new (cell) T(std::move(*static_cast<T*>(item))); }
-  static void take(void* into, void* item) {
-    static_cast<std::optional<T>*>(into)->emplace(std::move(*static_cast<T*>(item)));
-  }
-  static void clear(void* into) noexcept { static_cast<std::optional<T>*>(into)->reset(); }
-  static void destroy(void* cell) noexcept { std::destroy_at(static_cast<T*>(cell)); }
-  static constexpr internal::ItemOps kOps{sizeof(T), alignof(T), put, take, clear, destroy};
+  using Items = internal::ChannelItems<T>;
 
   internal::ChannelCore core_;
 };

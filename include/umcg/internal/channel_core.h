@@ -33,6 +33,16 @@ class UMCG_API ChannelCore {
   // Without a stop: never interrupted.
   WaitStatus send(void* item, const std::stop_token* stop, Deadline deadline);
   WaitStatus recv(void* into, const std::stop_token* stop, Deadline deadline);
+  // The same in steps, for items whose move throws nothing: the caller moves, under the lock that
+  // the first step takes. A cell to be filled (an item to be moved out and destroyed), and then
+  // the second step unlocks; or null, and then the other one goes on from there.
+  void* begin_send() noexcept;
+  void end_send() noexcept;
+  WaitStatus go_on_sending(void* item, const std::stop_token* stop, Deadline deadline);
+  void* begin_recv() noexcept;
+  void end_recv() noexcept;
+  WaitStatus go_on_receiving(void* into, const std::stop_token* stop, Deadline deadline);
+
   bool try_send(void* item);
   bool try_recv(void* into);
   SelectCase on_send(void* item, bool* sent) noexcept;
@@ -56,7 +66,7 @@ class UMCG_API ChannelCore {
   void refill(Section& section) noexcept;
   bool nobody_to_meet(Side side, const WaitNode& mine, Section& section) noexcept;
   template <Side kSide>
-  WaitStatus wait(void* item, const std::stop_token* stop, Deadline deadline);
+  WaitStatus wait(void* item, const std::stop_token* stop, Deadline deadline, Section& section);
   WaitStatus wait_in_line(Side side, void* item, const std::stop_token* stop, Deadline deadline,
                           Section& section);
 

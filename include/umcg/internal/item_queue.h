@@ -41,12 +41,35 @@ class ItemQueue {
   // If it is not empty. Throws what the move throws; then nothing has changed.
   void pop(void* into);
 
+  // The same by hand, for who knows the type and makes the move himself: the cell for the next
+  // item, and the first item. Null where it takes more than that: then push() or pop() will do.
+  void* next_cell() const noexcept {
+    return is_full() || back_index_ == cells_ ? nullptr : cell(back_, back_index_);
+  }
+  void* first_item() const noexcept {
+    return is_empty() || front_index_ == cells_ ? nullptr : cell(front_, front_index_);
+  }
+  // The cell has been filled; the first item has been moved out and destroyed.
+  void note_pushed() noexcept {
+    ++back_index_;
+    size_.store(size() + 1, std::memory_order_relaxed);
+  }
+  void note_popped() noexcept {
+    ++front_index_;
+    size_.store(size() - 1, std::memory_order_relaxed);
+    if (is_empty() && front_ == back_) front_index_ = back_index_ = 0;  // warm cells first
+  }
+
  private:
-  struct Block;
+  struct Block {
+    Block* next;
+  };
 
   void* front() noexcept;
   void drop(void* front) noexcept;
-  void* cell(Block* block, std::size_t index) const noexcept;
+  void* cell(Block* block, std::size_t index) const noexcept {
+    return reinterpret_cast<std::byte*>(block) + first_at_ + index * ops_.size;
+  }
   Block* make_block() const;
   void free_block(Block* block) const noexcept;
   void add_block();

@@ -20,6 +20,11 @@
 // two rounds of the lock for each item, and makes those who come next wait for whoever is in his
 // move. Who blocks in a move loses his server, not the CPU; others then sleep on the lock.
 //
+// The short way (begin_send() to end_recv()). With nobody waiting, most operations only fill a cell
+// or empty one. Where the item's move throws nothing the template makes it, between a call that
+// locks and one that unlocks: no call through ops_, no list of the claimed. Whatever needs more
+// than that goes on from there by the long way, under the lock it has.
+//
 // The end of a channel. An exchange may be the last, and either party may be the one who knows it
 // and destroys the channel as soon as his call has returned: think of a channel for one answer. So
 // the active one touches nothing of it after the lock, and the passive one touches nothing of it at
@@ -46,6 +51,7 @@
 #include "umcg/internal/channel_core.h"
 
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -54,6 +60,8 @@
 
 namespace umcg::inline v0::internal {
 namespace {
+
+constexpr std::uintptr_t kNoList = 0;  // what the lock's word is but for the lock
 
 // WaitNode::token is the item, or where it is to go; amount holds these.
 constexpr std::int64_t kOfSelect = 1;
@@ -86,6 +94,9 @@ class ChannelCore::Section {
  public:
   explicit Section(ChannelCore& channel) noexcept
       : channel_(channel), lock_(std::in_place, channel.lock_) {}
+  // The lock is held already.
+  Section(ChannelCore& channel, std::adopt_lock_t /*held*/) noexcept
+      : channel_(channel), lock_(std::in_place, channel.lock_, kNoList) {}
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;
   ~Section() {
@@ -191,8 +202,8 @@ void ChannelCore::refill(Section& section) noexcept {
 }
 
 template <ChannelCore::Side kSide>
-WaitStatus ChannelCore::wait(void* item, const std::stop_token* stop, Deadline deadline) {
-  Section section(*this);
+WaitStatus ChannelCore::wait(void* item, const std::stop_token* stop, Deadline deadline,
+                             Section& section) {
   const Attempt result = attempt(kSide, item, section);
   if (result != Attempt::kMustWait) return status_of(result);
   return wait_in_line(kSide, item, stop, deadline, section);
@@ -225,11 +236,45 @@ WaitStatus ChannelCore::wait(void* item, const std::stop_token* stop, Deadline d
 }
 
 WaitStatus ChannelCore::send(void* item, const std::stop_token* stop, Deadline deadline) {
-  return wait<kSenders>(item, stop, deadline);
+  Section section(*this);
+  return wait<kSenders>(item, stop, deadline, section);
 }
 
 WaitStatus ChannelCore::recv(void* into, const std::stop_token* stop, Deadline deadline) {
-  return wait<kReceivers>(into, stop, deadline);
+  Section section(*this);
+  return wait<kReceivers>(into, stop, deadline, section);
+}
+
+void* ChannelCore::begin_send() noexcept {
+  (void)QueueLock::lock(lock_);
+  if (waiting_[kReceivers] != nullptr || closed_.load(std::memory_order_relaxed)) return nullptr;
+  return items_.next_cell();
+}
+
+void ChannelCore::end_send() noexcept {
+  items_.note_pushed();
+  const QueueLock unlocks(lock_, kNoList);
+}
+
+WaitStatus ChannelCore::go_on_sending(void* item, const std::stop_token* stop, Deadline deadline) {
+  Section section(*this, std::adopt_lock);
+  return wait<kSenders>(item, stop, deadline, section);
+}
+
+void* ChannelCore::begin_recv() noexcept {
+  (void)QueueLock::lock(lock_);
+  return waiting_[kSenders] != nullptr ? nullptr : items_.first_item();
+}
+
+void ChannelCore::end_recv() noexcept {
+  items_.note_popped();
+  const QueueLock unlocks(lock_, kNoList);
+}
+
+WaitStatus ChannelCore::go_on_receiving(void* into, const std::stop_token* stop,
+                                        Deadline deadline) {
+  Section section(*this, std::adopt_lock);
+  return wait<kReceivers>(into, stop, deadline, section);
 }
 
 bool ChannelCore::try_send(void* item) {

@@ -14,14 +14,6 @@ constexpr std::size_t kBlockBytes = 4096;
 
 }  // namespace
 
-struct ItemQueue::Block {
-  Block* next;
-};
-
-inline void* ItemQueue::cell(Block* block, std::size_t index) const noexcept {
-  return reinterpret_cast<std::byte*>(block) + first_at_ + index * ops_.size;
-}
-
 inline void* ItemQueue::front() noexcept {
   if (front_index_ == cells_) {
     Block* const used = std::exchange(front_, front_->next);
@@ -36,9 +28,7 @@ inline void* ItemQueue::front() noexcept {
 
 inline void ItemQueue::drop(void* front) noexcept {
   ops_.destroy(front);
-  ++front_index_;
-  size_.store(size() - 1, std::memory_order_relaxed);
-  if (is_empty() && front_ == back_) front_index_ = back_index_ = 0;  // warm cells first
+  note_popped();
 }
 
 ItemQueue::ItemQueue(const ItemOps& ops, std::size_t capacity)
@@ -63,8 +53,7 @@ ItemQueue::~ItemQueue() {
 void ItemQueue::push(void* item) {
   if (back_index_ == cells_) add_block();
   ops_.put(cell(back_, back_index_), item);
-  ++back_index_;
-  size_.store(size() + 1, std::memory_order_relaxed);
+  note_pushed();
 }
 
 void ItemQueue::pop(void* into) {

@@ -51,7 +51,7 @@ inline constexpr std::uintptr_t kQueueFlags = kQueueFlag | 8;  // the object's
 class QueueLock {
  public:
   explicit QueueLock(WaitQueue& queue) noexcept : queue_(queue), word_(lock(queue)) {}
-  // For who has set kQueueLocked himself, in the word that he saw.
+  // For who has set kQueueLocked himself, or by lock(), in the word that he saw.
   QueueLock(WaitQueue& queue, std::uintptr_t seen) noexcept : queue_(queue), word_(seen) {}
   ~QueueLock() {
     queue_.word.store(word_, std::memory_order_release);
@@ -59,6 +59,17 @@ class QueueLock {
   }
   QueueLock(const QueueLock&) = delete;
   QueueLock& operator=(const QueueLock&) = delete;
+
+  // A lock that outlives the scope. What the word was.
+  static std::uintptr_t lock(WaitQueue& queue) noexcept {
+    std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
+    if ((seen & kQueueLocked) == 0 &&
+        queue.word.compare_exchange_strong(seen, seen | kQueueLocked, std::memory_order_acquire,
+                                           std::memory_order_relaxed)) [[likely]] {
+      return seen;
+    }
+    return lock_slow(queue);
+  }
 
   // What the word was when it was seen unlocked.
   static std::uintptr_t wait_until_unlocked(const WaitQueue& queue) noexcept;
@@ -75,15 +86,6 @@ class QueueLock {
   void remove(WaitNode& node) noexcept;
 
  private:
-  static std::uintptr_t lock(WaitQueue& queue) noexcept {
-    std::uintptr_t seen = queue.word.load(std::memory_order_relaxed);
-    if ((seen & kQueueLocked) == 0 &&
-        queue.word.compare_exchange_strong(seen, seen | kQueueLocked, std::memory_order_acquire,
-                                           std::memory_order_relaxed)) [[likely]] {
-      return seen;
-    }
-    return lock_slow(queue);
-  }
   static std::uintptr_t lock_slow(WaitQueue& queue) noexcept;
   void set_head(WaitNode* node) noexcept {
     word_ = reinterpret_cast<std::uintptr_t>(node) | (word_ & kQueueFlags);
