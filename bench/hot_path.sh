@@ -20,9 +20,9 @@ trap 'rm -rf "$scratch"' EXIT
 
 limits() {
   cat <<'LIST'
-yield 206
+yield 195
 spawn 565
-park 356
+park 323
 lock 45
 LIST
 }

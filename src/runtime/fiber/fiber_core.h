@@ -33,7 +33,7 @@ struct alignas(4) Ties {
 
   bool any() const noexcept { return std::bit_cast<std::uint32_t>(*this) != 0; }
   // The thread of a bound one is there for its waits.
-  bool any_but_bound() const noexcept { return Ties{false, no_suspend, pins}.any(); }
+  bool any_but_bound() const noexcept { return no_suspend != 0 || pins != 0; }
 };
 
 // For people: dumps and reports. No protocol depends on it.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "umcg/this_fiber.h"
 
-#include <sched.h>
-
 #include "runtime/base/report.h"
 #include "runtime/fiber/fiber_core.h"
 #include "runtime/fiber/stop_state.h"
@@ -31,9 +29,7 @@ std::stop_token get_stop_token() {
   return f != nullptr ? stop_token(*f) : std::stop_token();
 }
 
-void yield() {
-  if (!yield_current()) ::sched_yield();
-}
+void yield() { yield_current(); }
 
 WaitStatus sleep_until(Deadline deadline, std::stop_token stop) {
   if (const WaitStatus early = refuse_early(&stop, deadline); early != WaitStatus::kReady) {

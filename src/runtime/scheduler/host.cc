@@ -50,6 +50,7 @@ void host_loop(Worker& w) noexcept {
     if (!provide_stack(w, f)) continue;
     if (w.server->is_hooked()) at_run(w, *f);
     Context& to = destination(w, f);
+    w.after = {};
     arrive(jump(w.host, to, &w, true), w.host);
   }
 }

@@ -40,7 +40,7 @@ inline constexpr std::uint32_t kLookPeriod = 31;
 // for what it does: between two runtimes that are both at work, on average half a period each way.
 inline constexpr std::uint32_t kUrgentPeriod = 8;
 
-inline FiberCore* pop_fresh(Server& s) noexcept {
+[[gnu::always_inline]] inline FiberCore* pop_fresh(Server& s) noexcept {
   if (s.hogs.load(std::memory_order_relaxed) != 0 || s.short_slices) [[unlikely]] {
     return pop_fresh_slow(s);
   }
@@ -63,9 +63,14 @@ inline FiberCore* pick_next(Server& s, Picking picking) noexcept {
     if (f == nullptr) f = pop_fresh(s);
   } else {
     f = pop_fresh(s);
-    if (f == nullptr) f = s.ready.pop(s.gate);
+    if (f == nullptr) [[likely]] {
+      f = s.ready.pop(s.gate);
+    }
   }
-  return f != nullptr ? f : take_injected(s);
+  if (f != nullptr) [[likely]] {
+    return f;
+  }
+  return take_injected(s);
 }
 
 // After the fiber was queued. No fence in between: who listens sees to the order (idle_set.h), but

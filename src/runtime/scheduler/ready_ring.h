@@ -47,7 +47,9 @@ class BasicReadyRing {
   // Owner. The oldest, or null.
   FiberCore* pop(ThiefGate& gate) noexcept {
     std::uint32_t head = head_.load(std::memory_order_acquire);
-    if (head == tail_.load(std::memory_order_relaxed)) return nullptr;
+    if (head == tail_.load(std::memory_order_relaxed)) [[unlikely]] {
+      return nullptr;
+    }
     if (gate.begin_alone()) [[likely]] {
       // Still the head: the gate opens to no one unnoticed, and nobody but us closes it.
       FiberCore* const f = slot(head).load(std::memory_order_relaxed);

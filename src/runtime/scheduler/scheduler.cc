@@ -17,28 +17,10 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-[[gnu::always_inline]] inline void after_switch(Worker& w) noexcept {
-  const AfterSwitch& after = w.after;
+[[gnu::noinline]] void after_rare_switch(Worker& w, const AfterSwitch& after) noexcept {
   switch (after.what) {
-    case AfterSwitch::What::kNothing:
-      return;
-    case AfterSwitch::What::kPark:
-      if (!after.waiter->settle_parked()) push_ready(*w.server, after.fiber);
-      return;
-    case AfterSwitch::What::kEnter:
-      if (!after.entry->enter(*after.entry->node, after.entry->object)) {
-        push_ready(*w.server, after.fiber);
-      }
-      return;
     case AfterSwitch::What::kJoin:
       if (!join_directly(*after.joined, *after.fiber)) push_ready(*w.server, after.fiber);
-      return;
-    case AfterSwitch::What::kRequeue:
-      if (after.fiber->patient) [[unlikely]] {
-        w.rt->inject(after.fiber);
-      } else {
-        push_ready(*w.server, after.fiber);
-      }
       return;
     case AfterSwitch::What::kInject:
       w.rt->inject(after.fiber);
@@ -46,40 +28,67 @@ namespace {
     case AfterSwitch::What::kRelease:
       keep_stack(w, after.stack);
       return;
+    default:
+      return;
   }
 }
 
-inline Worker& arrive_at(void* worker, Context& self) noexcept {
+// Compared one by one, since a jump through a table is a jump that the processor must guess.
+[[gnu::always_inline]] inline void after_switch(Worker& w) noexcept {
+  const AfterSwitch& after = w.after;
+  if (after.what == AfterSwitch::What::kRequeue) [[likely]] {
+    if (after.fiber->patient) [[unlikely]] {
+      w.rt->inject(after.fiber);
+    } else {
+      push_ready(*w.server, after.fiber);
+    }
+  } else if (after.what == AfterSwitch::What::kPark) {
+    if (!after.waiter->settle_parked()) push_ready(*w.server, after.fiber);
+  } else if (after.what == AfterSwitch::What::kEnter) {
+    if (!after.entry->enter(*after.entry->node, after.entry->object)) {
+      push_ready(*w.server, after.fiber);
+    }
+  } else {
+    after_rare_switch(w, after);
+  }
+}
+
+[[gnu::always_inline]] inline Worker& arrive_at(void* worker, Context& self) noexcept {
   Worker& w = *static_cast<Worker*>(worker);
   finish_switch(self);
   after_switch(w);
-  w.after.what = AfterSwitch::What::kNothing;
   return w;
+}
+
+[[gnu::always_inline]] inline Worker& jump_to(Worker& w, FiberCore& f, FiberCore* next) noexcept {
+  // errno belongs to the fiber but is kept per thread.
+  const int error_number = *w.error_number;
+  Stack& self = *f.stack;
+  const bool is_suspended = next != nullptr && next->stack != nullptr;
+  if (is_suspended) w.current.set(next);
+  Context& to = is_suspended ? *next->stack : destination(w, next);
+  Worker& now = arrive_at(jump(self, to, &w, true), self);
+  *now.error_number = error_number;
+  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
+  return now;
+}
+
+// So do exceptions in flight. The thread is left with none, and so it is found.
+[[gnu::noinline, gnu::cold]] Worker& jump_with_exceptions(Worker& w, FiberCore& f,
+                                                          FiberCore* next) noexcept {
+  const ExceptionState exceptions = *w.exceptions;
+  *w.exceptions = {};
+  Worker& now = jump_to(w, f, next);
+  *now.exceptions = exceptions;
+  return now;
 }
 
 // Leaves the current fiber's stack for `next`. Comes back inside the runtime, maybe on another
 // worker. Inlined, and with it all that a switch needs: it is the hottest path of all.
 [[gnu::always_inline]] inline Worker& suspend(Worker& w, FiberCore& f, FiberCore* next,
-                                              AfterSwitch after) noexcept {
-  // What belongs to the fiber but is kept per thread. The thread is left with nothing in flight,
-  // and so it is found.
-  const int error_number = *w.error_number;
-  const ExceptionState exceptions = *w.exceptions;
-  if (exceptions.any()) [[unlikely]] {
-    *w.exceptions = {};
-  }
-  Stack& self = *f.stack;
-  const bool is_suspended = next != nullptr && next->stack != nullptr;
-  if (is_suspended) w.current.set(next);
-  Context& to = is_suspended ? *next->stack : destination(w, next);
+                                              const AfterSwitch& after) noexcept {
   w.after = after;
-  Worker& now = arrive_at(jump(self, to, &w, true), self);
-  *now.error_number = error_number;
-  if (exceptions.any()) [[unlikely]] {
-    *now.exceptions = exceptions;
-  }
-  f.state.store(FiberState::kRunning, std::memory_order_relaxed);
-  return now;
+  return w.exceptions->any() ? jump_with_exceptions(w, f, next) : jump_to(w, f, next);
 }
 
 bool retake_for(Worker& w, const FiberCore& f) noexcept {
@@ -112,7 +121,7 @@ Worker& enter_or_migrate(Worker& w, FiberCore& f) noexcept { return enter(w) ? w
 
 // What comes before a fiber leaves its stack, or lends it, until its wait is ended. Inside the
 // runtime. The next fiber, or null.
-FiberCore* begin_park(Worker& w, FiberCore& f) noexcept {
+[[gnu::always_inline]] inline FiberCore* begin_park(Worker& w, FiberCore& f) noexcept {
   Server& s = *w.server;
   count_here(s.counters.parks);
   f.state.store(FiberState::kParked, std::memory_order_relaxed);
@@ -192,18 +201,22 @@ void park_until_end(FiberCore& other) {
   }
 }
 
-bool yield_current() {
+void yield_current() {
   Worker* const here = current_worker();
-  if (here == nullptr || here->current.get() == nullptr) return false;
+  FiberCore* const fiber = here != nullptr ? here->current.get() : nullptr;
+  if (fiber == nullptr) {
+    ::sched_yield();
+    return;
+  }
   Worker& w = *here;
-  FiberCore& f = *w.current.get();
+  FiberCore& f = *fiber;
   if (f.ties.any()) [[unlikely]] {
     yield_tied(w, f);
-    return true;
+    return;
   }
   if (!enter(w) && !retake_for(w, f)) {
     leave(queue_and_leave(w, f));  // it has stood in a queue: others went first
-    return true;
+    return;
   }
   Server& s = *w.server;
   if (s.runs_long()) [[unlikely]] {
@@ -213,7 +226,7 @@ bool yield_current() {
   if (next == nullptr) {
     f.patient = false;
     leave(w);
-    return true;
+    return;
   }
   count_here(s.counters.yields);
   if (s.is_hooked()) [[unlikely]] {
@@ -221,7 +234,6 @@ bool yield_current() {
   }
   f.state.store(FiberState::kReady, std::memory_order_relaxed);
   leave(suspend(w, f, next, {.what = AfterSwitch::What::kRequeue, .fiber = &f, .waiter = nullptr}));
-  return true;
 }
 
 void regain_server() {

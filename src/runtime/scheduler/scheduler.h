@@ -41,8 +41,8 @@ void park(DirectEntry& entry);
 // The current fiber, unpinned and unbound, leaves its stack until the other one has ended. Nobody
 // else may wait for that meanwhile.
 void park_until_end(FiberCore& other);
-// The current fiber lets others go first. False on a plain thread, with nothing done.
-bool yield_current();
+// The current fiber, or plain thread, lets others go first.
+void yield_current();
 // Makes sure that the current fiber, unpinned, runs on a worker with a server.
 void regain_server();
 // Sees to it that the timer fires.

@@ -58,7 +58,6 @@ class ThiefGate {
 
   // The holder, inside the runtime. True: no thief is at the queues until end_alone().
   bool begin_alone() noexcept {
-    if (state_.load(std::memory_order_relaxed) != kClosed) return false;
     busy_.store(true, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (state_.load(std::memory_order_relaxed) == kClosed) [[likely]] {

@@ -60,7 +60,6 @@ bool announce(QueueLock& lock, std::atomic<std::int64_t>& state, std::int64_t& s
 
 // For the far side of the switch that parks the node's fiber.
 bool enter_directly(WaitNode& node, void* state) noexcept {
-  node.waiter->begin_parked();
   std::int64_t none = 0;
   // Release publishes the saved context and the node to whoever takes it out.
   if (static_cast<std::atomic<std::int64_t>*>(state)->compare_exchange_strong(
@@ -75,8 +74,9 @@ bool enter_directly(WaitNode& node, void* state) noexcept {
 // For one permit. False: it was not to be had this way.
 bool acquire_directly(std::atomic<std::int64_t>& state) {
   if (state.load(std::memory_order_relaxed) != 0) return false;
-  Waiter waiter(WaitReason::kSemaphore, &state);
-  if (!waiter.can_park_directly()) return false;
+  FiberCore* const f = current_fiber();
+  if (!Waiter::can_park_directly(f)) return false;
+  Waiter waiter(*f, WaitReason::kSemaphore, &state);
   WaitNode node{.waiter = &waiter, .amount = 1};
   return waiter.park_directly(node, enter_directly, &state) != kRetry;
 }
@@ -180,7 +180,7 @@ SelectCase Semaphore::on_acquire(std::ptrdiff_t n) noexcept {
 bool Semaphore::try_acquire(std::ptrdiff_t n) noexcept { return try_take(state_, queue_, n); }
 
 void Semaphore::acquire(std::ptrdiff_t n) {
-  if (try_take(state_, queue_, n) || (n == 1 && acquire_directly(state_))) return;
+  if ((n == 1 && acquire_directly(state_)) || try_take(state_, queue_, n)) return;
   (void)acquire_slow(state_, queue_, nullptr, Deadline(), n);
 }
 

@@ -103,9 +103,13 @@ class Waiter {
   Outcome wait(const std::stop_token* stop, Deadline deadline);
 
   // For an object with a place for one waiter, who is parked when it is entered there
-  // (semaphore.cc): no claim is needed then. A wait without a limit, of a fiber that is unpinned
-  // and unbound.
-  bool can_park_directly() const noexcept { return fiber_ != nullptr && !fiber_->ties.bound; }
+  // (semaphore.cc): no claim is needed then. A wait without a limit, of the calling fiber, which
+  // can_park_directly().
+  Waiter(FiberCore& fiber, WaitReason reason, const void* object) noexcept
+      : state_(kParked), reason_(reason), object_(object), fiber_(&fiber) {}
+  static bool can_park_directly(const FiberCore* fiber) noexcept {
+    return fiber != nullptr && !fiber->ties.any();
+  }
   // Parks the fiber; the far side of the switch calls enter(node, object). If that is false, or
   // when somebody claims or calls make_ready_directly(), it runs on. Returns the claim, or kParked.
   Outcome park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object) {
@@ -114,8 +118,6 @@ class Waiter {
     park(entry);
     return state_.load(std::memory_order_acquire);
   }
-  // By enter(), before others can find the node.
-  void begin_parked() noexcept { state_.store(kParked, std::memory_order_relaxed); }
   // The only one who knows of the waiter.
   void make_ready_directly() noexcept { make_ready(fiber_); }
 
