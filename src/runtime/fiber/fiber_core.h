@@ -24,6 +24,7 @@ class FiberGroup;
 class RuntimeCore;
 struct LocalValue;
 struct Stack;
+struct WaitNode;
 
 // What keeps a fiber where it is. The fiber's own.
 struct alignas(4) Ties {
@@ -54,8 +55,13 @@ struct alignas(64) FiberCore {
   // Written by the worker that runs the fiber; null until it first runs, unless it asked for a
   // size.
   Stack* stack = nullptr;
-  // Link of the one queue or list that the fiber is in. Written by that queue's owner.
-  FiberCore* next = nullptr;
+  union {
+    // Link of the one queue or list that the fiber is in. Written by that queue's owner.
+    FiberCore* next = nullptr;
+    // Where it stands in no queue, but in an object that has a place for one: see Waiter's second
+    // constructor. Here, beside what whoever wakes it touches anyway.
+    WaitNode* direct_node;
+  };
   // The end: flags kDone and kDetached (completion.cc), and whoever joins.
   WaitQueue done;
   // Stop state: see stop_state.h.

@@ -45,7 +45,8 @@ namespace {
   } else if (after.what == AfterSwitch::What::kPark) {
     if (!after.waiter->settle_parked()) push_ready(*w.server, after.fiber);
   } else if (after.what == AfterSwitch::What::kEnter) {
-    if (!after.entry->enter(*after.entry->node, after.entry->object)) {
+    after.fiber->direct_node = after.entry->node;
+    if (!after.entry->enter(*after.fiber, after.entry->object)) {
       push_ready(*w.server, after.fiber);
     }
   } else {

@@ -30,7 +30,7 @@ struct WaitNode;
 // place there, and the fiber is ready.
 struct DirectEntry {
   WaitNode* node;
-  bool (*enter)(WaitNode&, void* object);
+  bool (*enter)(FiberCore&, void* object);
   void* object;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // owner_ = token of the owner + (somebody waits).
 //
-// States: 0 free; token: held; token | kWaiting: held, and unlock() must look at the queue;
-// kWaiting alone: free with waiters, one of whom has been woken to try.
+// States: 0 free; token: held; token | kMutexAwaited: held, and unlock() must look at the queue;
+// kMutexAwaited alone: free with waiters, one of whom has been woken to try.
 // Who writes: anybody by CAS from a free state (lock, try_lock) and the owner from token to 0
 // (unlock). The bit is set by a waiter under the queue's lock, and cleared under it by whoever
 // empties the queue. The race that matters: a waiter queues up while the owner unlocks. It sets the
@@ -18,6 +18,7 @@
 #include "runtime/base/exit_state.h"
 #include "runtime/base/report.h"
 #include "runtime/scheduler/worker.h"
+#include "runtime/sync/mutex_owner.h"
 #include "runtime/sync/take_soon.h"
 #include "runtime/waiting/wait_queue.h"
 
@@ -27,18 +28,16 @@ using namespace internal;
 
 namespace {
 
-constexpr std::uintptr_t kWaiting = 1;
-
 enum class Attempt : std::uint8_t { kTaken, kMustWait };
 
 // Takes the lock if it is free, else makes sure that the bit is set. Under the queue's lock.
 Attempt take_or_announce(std::atomic<std::uintptr_t>& owner, std::uintptr_t token) noexcept {
   std::uintptr_t seen = owner.load(std::memory_order_relaxed);
   for (;;) {
-    const bool free = (seen & ~kWaiting) == 0;
-    if (!free && (seen & kWaiting) != 0) return Attempt::kMustWait;
+    const bool free = (seen & ~kMutexAwaited) == 0;
+    if (!free && (seen & kMutexAwaited) != 0) return Attempt::kMustWait;
     // Acquire pairs with the release of unlock().
-    if (owner.compare_exchange_weak(seen, free ? seen | token : seen | kWaiting,
+    if (owner.compare_exchange_weak(seen, free ? seen | token : seen | kMutexAwaited,
                                     std::memory_order_acquire, std::memory_order_relaxed)) {
       return free ? Attempt::kTaken : Attempt::kMustWait;
     }
@@ -54,8 +53,8 @@ Try try_once(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
                                                  std::memory_order_relaxed)) {
     return Try::kTaken;
   }
-  holder = seen & ~kWaiting;
-  return (seen & kWaiting) != 0 || seen == token ? Try::kMustWait : Try::kHeld;
+  holder = seen & ~kMutexAwaited;
+  return (seen & kMutexAwaited) != 0 || seen == token ? Try::kMustWait : Try::kHeld;
 }
 
 // One who was woken may go past those who wait.
@@ -63,17 +62,17 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
               std::uintptr_t& holder) noexcept {
   std::uintptr_t seen = owner.load(std::memory_order_relaxed);
   // Acquire pairs with the release of unlock().
-  const bool taken = (seen & ~kWaiting) == 0 &&
+  const bool taken = (seen & ~kMutexAwaited) == 0 &&
                      owner.compare_exchange_strong(seen, seen | token, std::memory_order_acquire,
                                                    std::memory_order_relaxed);
-  holder = seen & ~kWaiting;
+  holder = seen & ~kMutexAwaited;
   return taken ? Try::kTaken : Try::kHeld;
 }
 
 [[gnu::noinline]] WaitStatus lock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
                                        const std::stop_token* stop, Deadline deadline) {
   const std::uintptr_t token = current_token();
-  if ((owner.load(std::memory_order_relaxed) & ~kWaiting) == token && deadline.is_never() &&
+  if ((owner.load(std::memory_order_relaxed) & ~kMutexAwaited) == token && deadline.is_never() &&
       (stop == nullptr || !stop->stop_possible())) {
     die("Mutex: lock() of a mutex that the caller holds already would wait for ever");
   }
@@ -84,7 +83,7 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
       QueueLock lock(queue);
       if (take_or_announce(owner, token) == Attempt::kTaken) return WaitStatus::kReady;
       if (const WaitStatus early = refuse_early(stop, deadline); early != WaitStatus::kReady) {
-        if (lock.empty()) owner.fetch_and(~kWaiting, std::memory_order_relaxed);
+        if (lock.empty()) owner.fetch_and(~kMutexAwaited, std::memory_order_relaxed);
         return early;
       }
       if (has_lost) {
@@ -94,11 +93,11 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
       }
     }
     const Outcome outcome = wait_in(queue, node, stop, deadline, [&](QueueLock& lock) {
-      if (lock.empty()) owner.fetch_and(~kWaiting, std::memory_order_relaxed);
+      if (lock.empty()) owner.fetch_and(~kMutexAwaited, std::memory_order_relaxed);
     });
     if (outcome != kRetry) return to_status(outcome);
     // Who loses will be handed the lock, and hold it for all others while it is only ready.
-    const std::uintptr_t holder = owner.load(std::memory_order_relaxed) & ~kWaiting;
+    const std::uintptr_t holder = owner.load(std::memory_order_relaxed) & ~kMutexAwaited;
     if (take_soon(holder, [&](std::uintptr_t& h) { return try_woken(owner, token, h); })) {
       settle_giver(queue);
       return WaitStatus::kReady;
@@ -108,7 +107,8 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
 
 [[gnu::noinline]] void lock_contended(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
                                       std::uintptr_t token, std::uintptr_t seen) {
-  if (take_soon(seen & ~kWaiting, [&](std::uintptr_t& h) { return try_once(owner, token, h); })) {
+  if (take_soon(seen & ~kMutexAwaited,
+                [&](std::uintptr_t& h) { return try_once(owner, token, h); })) {
     settle_giver(queue);
   } else {
     (void)lock_slow(owner, queue, nullptr, Deadline());
@@ -116,7 +116,7 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
 }
 
 [[gnu::noinline]] void unlock_slow(std::atomic<std::uintptr_t>& owner, WaitQueue& queue) {
-  if ((owner.load(std::memory_order_relaxed) & ~kWaiting) != current_token()) {
+  if ((owner.load(std::memory_order_relaxed) & ~kMutexAwaited) != current_token()) {
     die("Mutex: unlock() by one who is not the owner");
   }
   Wakeups wakeups;
@@ -129,7 +129,7 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
     // Only now: a lock that was set free is anybody's. The one who was granted it cannot return
     // before we unlock the queue. Release pairs with the acquire of take_or_announce() and of
     // try_lock().
-    owner.store(next | (lock.empty() ? 0 : kWaiting), std::memory_order_release);
+    owner.store(next | (lock.empty() ? 0 : kMutexAwaited), std::memory_order_release);
     return;
   }
   owner.store(0, std::memory_order_release);
@@ -139,7 +139,7 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
 
 bool Mutex::try_lock() noexcept {
   std::uintptr_t seen = owner_.load(std::memory_order_relaxed);
-  while ((seen & ~kWaiting) == 0) {
+  while ((seen & ~kMutexAwaited) == 0) {
     if (owner_.compare_exchange_weak(seen, seen | current_token(), std::memory_order_acquire,
                                      std::memory_order_relaxed)) {
       settle_giver(queue_);
@@ -171,11 +171,6 @@ void Mutex::unlock() {
                                       std::memory_order_relaxed)) {
     unlock_slow(owner_, queue_);
   }
-}
-
-bool Mutex::is_held_by_caller() const noexcept {
-  // Only the caller itself could make that true or false.
-  return (owner_.load(std::memory_order_relaxed) & ~kWaiting) == current_token();
 }
 
 void Mutex::assert_held() const {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/report.h"
+#include "runtime/sync/mutex_owner.h"
 
 namespace umcg::inline v0 {
 

@@ -3,13 +3,13 @@
 // queue's lock, and newcomers queue up behind those who wait. release() with the bit set gives
 // permits to the first waiters directly: nobody can snatch them, and each wakes exactly once.
 //
-// Negative: minus the address of the node of the one who waits, for one permit and without a limit,
-// while there are no permits and nobody is queued. That is the common case, and costs one CAS to
-// wait and one to be woken, with no queue and no claim. It is a fiber, parked already: the far side
-// of its switch writes its node by CAS from 0. If that fails it is made ready where it stands, and
-// tries again. Who takes the node out by CAS is the only one who knows of it: release(), which
-// makes the fiber ready, or a second waiter, who under the queue's lock puts it at the head of the
-// queue, where it is one like others. The two cannot both: their CASes are on the same word.
+// Negative: minus the address of the fiber that waits, for one permit and without a limit, while
+// there are no permits and nobody is queued. That is the common case, and costs one CAS to wait and
+// one to be woken, with no queue and no claim. It is parked already: the far side of its switch
+// writes it there by CAS from 0. If that fails it is made ready where it stands, and tries again.
+// Who takes it out by CAS is the only one who knows of it: release(), which makes it ready, or a
+// second waiter, who under the queue's lock puts its node at the head of the queue, where it is one
+// like others. The two cannot both: their CASes are on the same word.
 #include "umcg/semaphore.h"
 
 #include "runtime/base/report.h"
@@ -26,8 +26,8 @@ namespace {
 constexpr std::int64_t kWaiting = 1;
 
 constexpr bool waits_directly(std::int64_t state) noexcept { return state < 0; }
-WaitNode& direct_waiter(std::int64_t state) noexcept {
-  return *reinterpret_cast<WaitNode*>(static_cast<std::intptr_t>(-state));
+FiberCore& direct_waiter(std::int64_t state) noexcept {
+  return *reinterpret_cast<FiberCore*>(static_cast<std::intptr_t>(-state));
 }
 
 bool try_take(std::atomic<std::int64_t>& state, WaitQueue& queue, std::int64_t n) noexcept {
@@ -54,20 +54,20 @@ bool announce(QueueLock& lock, std::atomic<std::int64_t>& state, std::int64_t& s
                                    std::memory_order_relaxed)) {
     return false;
   }
-  if (waits_directly(seen)) lock.push_back(direct_waiter(seen));
+  if (waits_directly(seen)) lock.push_back(*direct_waiter(seen).direct_node);
   return true;
 }
 
-// For the far side of the switch that parks the node's fiber.
-bool enter_directly(WaitNode& node, void* state) noexcept {
+// For the far side of the switch that parks the fiber.
+bool enter_directly(FiberCore& fiber, void* state) noexcept {
   std::int64_t none = 0;
   // Release publishes the saved context and the node to whoever takes it out.
   if (static_cast<std::atomic<std::int64_t>*>(state)->compare_exchange_strong(
-          none, -static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(&node)),
+          none, -static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(&fiber)),
           std::memory_order_release, std::memory_order_relaxed)) {
     return true;
   }
-  (void)node.waiter->try_claim(kRetry);
+  (void)fiber.direct_node->waiter->try_claim(kRetry);
   return false;
 }
 
@@ -201,7 +201,7 @@ void Semaphore::release(std::ptrdiff_t n) noexcept {
       // with the release in enter_directly(): that fiber's context is saved.
       if (state_.compare_exchange_weak(seen, direct ? 2 * (n - 1) : seen + 2 * n,
                                        std::memory_order_acq_rel, std::memory_order_relaxed)) {
-        if (direct) direct_waiter(seen).waiter->make_ready_directly();
+        if (direct) make_ready(&direct_waiter(seen));
         return;
       }
       back_off();

@@ -80,19 +80,34 @@ std::uintptr_t taken(std::uintptr_t seen, Kind kind, std::uintptr_t token) noexc
   return is_reader(kind) ? (seen | kShared) + kOneReader : seen | token;
 }
 
-bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
-  std::uintptr_t seen = state.load(std::memory_order_relaxed);
+// False, with a new look at the state: it does not admit one of that kind, or another was faster.
+// Inlined, with a constant kind where it matters.
+[[gnu::always_inline]] inline bool take_once(State& state, WaitQueue& queue, Kind kind,
+                                             std::uintptr_t& seen) noexcept {
+  const std::uintptr_t token = is_reader(kind) ? 0 : current_token();
+  // Acquire pairs with the release of both unlocks.
+  if (!admits(seen, kind) ||
+      !state.compare_exchange_strong(seen, taken(seen, kind, token), std::memory_order_acquire,
+                                     std::memory_order_relaxed)) {
+    return false;
+  }
+  settle_giver(queue);
+  return true;
+}
+
+// After take_once() has failed.
+bool go_on_trying(State& state, WaitQueue& queue, Kind kind, std::uintptr_t seen) noexcept {
   while (admits(seen, kind)) {
-    // Acquire pairs with the release of both unlocks.
-    if (state.compare_exchange_weak(seen, taken(seen, kind, current_token()),
-                                    std::memory_order_acquire, std::memory_order_relaxed)) {
-      settle_giver(queue);
-      return true;
-    }
     back_off();
     seen = state.load(std::memory_order_relaxed);
+    if (take_once(state, queue, kind, seen)) return true;
   }
   return false;
+}
+
+bool try_take(State& state, WaitQueue& queue, Kind kind) noexcept {
+  std::uintptr_t seen = state.load(std::memory_order_relaxed);
+  return take_once(state, queue, kind, seen) || go_on_trying(state, queue, kind, seen);
 }
 
 [[gnu::noinline]] bool take_soon(State& state, WaitQueue& queue, Kind kind) noexcept {
@@ -243,6 +258,19 @@ void after_leaving(State& state, QueueLock& lock, Wakeups& wakeups) noexcept {
   }
 }
 
+[[gnu::noinline]] void lock_contended(State& state, WaitQueue& queue, Kind kind,
+                                      std::uintptr_t seen) {
+  if (go_on_trying(state, queue, kind, seen) || take_soon(state, queue, kind)) return;
+  (void)lock_slow(state, queue, kind, nullptr, Deadline());
+}
+
+[[gnu::always_inline]] inline void lock_as(Kind kind, State& state, WaitQueue& queue) {
+  std::uintptr_t seen = state.load(std::memory_order_relaxed);
+  if (!take_once(state, queue, kind, seen)) [[unlikely]] {
+    lock_contended(state, queue, kind, seen);
+  }
+}
+
 [[gnu::noinline]] void unlock_slow(State& state, WaitQueue& queue) {
   if ((state.load(std::memory_order_relaxed) & ~kWaiting) != current_token()) {
     die("SharedMutex: unlock() by one who is not the writer");
@@ -253,7 +281,7 @@ void after_leaving(State& state, QueueLock& lock, Wakeups& wakeups) noexcept {
 }
 
 // False: the last reader is not the last any more, or nobody waits any more.
-bool unlock_last_reader(State& state, WaitQueue& queue) {
+[[gnu::noinline]] bool unlock_last_reader(State& state, WaitQueue& queue) {
   Wakeups wakeups;
   QueueLock lock(queue);
   // Acquire pairs with the release of the other readers' unlocks.
@@ -264,11 +292,7 @@ bool unlock_last_reader(State& state, WaitQueue& queue) {
 
 }  // namespace
 
-void SharedMutex::lock() {
-  if (!SharedMutex::try_lock() && !take_soon(state_, queue_, kWriter)) {
-    (void)lock_slow(state_, queue_, kWriter, nullptr, Deadline());
-  }
-}
+void SharedMutex::lock() { lock_as(kWriter, state_, queue_); }
 
 bool SharedMutex::try_lock() noexcept { return try_take(state_, queue_, kWriter); }
 
@@ -285,11 +309,7 @@ void SharedMutex::unlock() {
   }
 }
 
-void SharedMutex::lock_shared() {
-  if (!try_take(state_, queue_, kReader) && !take_soon(state_, queue_, kReader)) {
-    (void)lock_slow(state_, queue_, kReader, nullptr, Deadline());
-  }
-}
+void SharedMutex::lock_shared() { lock_as(kReader, state_, queue_); }
 
 bool SharedMutex::try_lock_shared() noexcept { return try_take(state_, queue_, kReader); }
 

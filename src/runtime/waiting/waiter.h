@@ -110,16 +110,15 @@ class Waiter {
   static bool can_park_directly(const FiberCore* fiber) noexcept {
     return fiber != nullptr && !fiber->ties.any();
   }
-  // Parks the fiber; the far side of the switch calls enter(node, object). If that is false, or
-  // when somebody claims or calls make_ready_directly(), it runs on. Returns the claim, or kParked.
-  Outcome park_directly(WaitNode& node, bool (*enter)(WaitNode&, void*), void* object) {
+  // Parks the fiber; the far side of the switch calls enter(fiber, object). If that is false, or
+  // when somebody claims, or makes the fiber ready as the only one who knows of it, it runs on.
+  // Returns the claim, or kParked.
+  Outcome park_directly(WaitNode& node, bool (*enter)(FiberCore&, void*), void* object) {
     const ShowWait show(fiber_->waits_for, reason_, object_, false);
     DirectEntry entry{&node, enter, object};
     park(entry);
     return state_.load(std::memory_order_acquire);
   }
-  // The only one who knows of the waiter.
-  void make_ready_directly() noexcept { make_ready(fiber_); }
 
   // After wait(): whether the claimer may still be in the critical section in which it claimed.
   bool claimer_may_linger() const noexcept { return claimed_open_ || fiber_ == nullptr; }
