@@ -9,8 +9,9 @@
 // bit by CAS, under the queue's lock, against a word that still names an owner; if the owner was
 // faster, the CAS fails and the waiter takes the lock. If the waiter was faster, the owner's CAS to
 // 0 fails and it goes to the queue. Fairness: a woken waiter competes with newcomers (no convoys:
-// the lock is not held while a wake-up is under way). If it loses, after a few tries, it goes to
-// the head of the queue and the next unlock hands the lock to it.
+// the lock is not held while a wake-up is under way), who take a free lock whoever waits, but wait
+// in line at once if it is held and somebody waits. If the woken one loses, after a few tries, it
+// goes to the head of the queue and the next unlock hands the lock to it.
 //
 // Rejected: strict FIFO hand-over (each contended pass costs a switch); pure barging (starves).
 #include "umcg/mutex.h"
@@ -107,8 +108,14 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
 
 [[gnu::noinline]] void lock_contended(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
                                       std::uintptr_t token, std::uintptr_t seen) {
-  if (take_soon(seen & ~kMutexAwaited,
-                [&](std::uintptr_t& h) { return try_once(owner, token, h); })) {
+  // Free, and somebody has been woken to try: a newcomer may be faster. Acquire pairs with the
+  // release of unlock().
+  const bool taken = seen == kMutexAwaited &&
+                     owner.compare_exchange_strong(seen, seen | token, std::memory_order_acquire,
+                                                   std::memory_order_relaxed);
+  const bool is_awaited = (seen & kMutexAwaited) != 0;
+  if (taken || (!is_awaited &&
+                take_soon(seen, [&](std::uintptr_t& h) { return try_once(owner, token, h); }))) {
     settle_giver(queue);
   } else {
     (void)lock_slow(owner, queue, nullptr, Deadline());

@@ -24,23 +24,26 @@ using namespace internal;
 namespace {
 
 constexpr std::int64_t kWaiting = 1;
+// 16 fibers, two CPUs, the machine at its fastest: 15 ns per operation with a growing wait, 27 with
+// a constant one.
+constexpr unsigned kMostPauses = 128;
 
 constexpr bool waits_directly(std::int64_t state) noexcept { return state < 0; }
 FiberCore& direct_waiter(std::int64_t state) noexcept {
   return *reinterpret_cast<FiberCore*>(static_cast<std::intptr_t>(-state));
 }
 
-bool try_take(std::atomic<std::int64_t>& state, WaitQueue& queue, std::int64_t n) noexcept {
+bool try_take(std::atomic<std::int64_t>& state, WaitQueue& queue, std::int64_t n,
+              std::int64_t seen) noexcept {
   if (n < 0) die("Semaphore: acquire() of a negative number of permits");
-  std::int64_t seen = state.load(std::memory_order_relaxed);
-  while ((seen & kWaiting) == 0 && seen / 2 >= n) {
+  for (LetOthers others(kMostPauses); (seen & kWaiting) == 0 && seen >> 1 >= n;) {
     // Acquire pairs with the release of release().
     if (state.compare_exchange_weak(seen, seen - 2 * n, std::memory_order_acquire,
                                     std::memory_order_relaxed)) {
       settle_giver(queue);
       return true;
     }
-    back_off();
+    others.wait();
     seen = state.load(std::memory_order_relaxed);
   }
   return false;
@@ -144,6 +147,35 @@ void serve_those_behind(QueueLock& lock, std::atomic<std::int64_t>& state,
                            [&](QueueLock& lock) { serve_those_behind(lock, state, wakeups); }));
 }
 
+// While nobody is queued. False, with a new look at the state: another was faster.
+[[gnu::always_inline]] inline bool give_once(std::atomic<std::int64_t>& state, std::int64_t n,
+                                             std::int64_t& seen) noexcept {
+  const bool direct = waits_directly(seen);
+  if ((direct ? 0 : seen >> 1) > Semaphore::max() - n) die("Semaphore: more than max() permits");
+  // The last touch: whoever acquires these permits may destroy the semaphore. Acquire pairs with
+  // the release in enter_directly(): that fiber's context is saved.
+  if (!state.compare_exchange_strong(seen, direct ? 2 * (n - 1) : seen + 2 * n,
+                                     std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    return false;
+  }
+  if (direct) make_ready(&direct_waiter(seen));
+  return true;
+}
+
+// After a try has failed, or while somebody is queued.
+[[gnu::noinline]] void release_contended(std::atomic<std::int64_t>& state, WaitQueue& queue,
+                                         std::int64_t n, std::int64_t seen) noexcept {
+  for (LetOthers others(kMostPauses);;) {
+    if ((seen & kWaiting) == 0) {
+      others.wait();
+    } else if (release_to_waiters(state, queue, n)) {
+      return;
+    }
+    seen = state.load(std::memory_order_relaxed);
+    if ((seen & kWaiting) == 0 && give_once(state, n, seen)) return;
+  }
+}
+
 }  // namespace
 
 struct Semaphore::Case {
@@ -177,37 +209,29 @@ SelectCase Semaphore::on_acquire(std::ptrdiff_t n) noexcept {
   return {.ops = &Case::kOps, .object = this, .number = n};
 }
 
-bool Semaphore::try_acquire(std::ptrdiff_t n) noexcept { return try_take(state_, queue_, n); }
+bool Semaphore::try_acquire(std::ptrdiff_t n) noexcept {
+  return try_take(state_, queue_, n, state_.load(std::memory_order_relaxed));
+}
 
 void Semaphore::acquire(std::ptrdiff_t n) {
-  if ((n == 1 && acquire_directly(state_)) || try_take(state_, queue_, n)) return;
+  const std::int64_t seen = state_.load(std::memory_order_relaxed);
+  const bool must_wait = n == 1 && seen == 0;
+  if (!must_wait && try_take(state_, queue_, n, seen)) return;
+  if (n == 1 && acquire_directly(state_)) return;
   (void)acquire_slow(state_, queue_, nullptr, Deadline(), n);
 }
 
 WaitStatus Semaphore::acquire(std::stop_token stop, Deadline deadline, std::ptrdiff_t n) {
-  if (try_take(state_, queue_, n)) return WaitStatus::kReady;
+  if (Semaphore::try_acquire(n)) return WaitStatus::kReady;
   return acquire_slow(state_, queue_, &stop, deadline, n);
 }
 
 void Semaphore::release(std::ptrdiff_t n) noexcept {
   if (n < 0) die("Semaphore: release() of a negative number of permits");
   if (n == 0) return;
-  do {
-    std::int64_t seen = state_.load(std::memory_order_relaxed);
-    while ((seen & kWaiting) == 0) {
-      const bool direct = waits_directly(seen);
-      if ((direct ? 0 : seen / 2) > max() - n) die("Semaphore: more than max() permits");
-      // The last touch: whoever acquires these permits may destroy the semaphore. Acquire pairs
-      // with the release in enter_directly(): that fiber's context is saved.
-      if (state_.compare_exchange_weak(seen, direct ? 2 * (n - 1) : seen + 2 * n,
-                                       std::memory_order_acq_rel, std::memory_order_relaxed)) {
-        if (direct) make_ready(&direct_waiter(seen));
-        return;
-      }
-      back_off();
-      seen = state_.load(std::memory_order_relaxed);
-    }
-  } while (!release_to_waiters(state_, queue_, n));
+  std::int64_t seen = state_.load(std::memory_order_relaxed);
+  if ((seen & kWaiting) != 0 || !give_once(state_, n, seen))
+    release_contended(state_, queue_, n, seen);
 }
 
 }  // namespace umcg::inline v0
