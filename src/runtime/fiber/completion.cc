@@ -89,31 +89,15 @@ FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept {
   }
 }
 
-void free_name(FiberCore& f) noexcept {
-  if (f.name.load(std::memory_order_relaxed) == nullptr) return;
+void free_name_slow(FiberCore& f) noexcept {
   std::lock_guard lock(f.rt->stop_lock());
   delete[] f.name.exchange(nullptr, std::memory_order_relaxed);
 }
 
-void destroy_task(FiberCore& f) noexcept {
-  f.ops->destroy(f.task);
-  if (f.error) f.error = nullptr;
-  if (f.task_align != 0) ::operator delete (f.task, std::align_val_t{f.task_align});
-  free_name(f);
-  if (f.stop.load(std::memory_order_relaxed) != 0) free_stop_state(f);
+void free_task_memory(FiberCore& f) noexcept {
+  ::operator delete (f.task, std::align_val_t{f.task_align});
 }
 
-void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept {
-  f.state.store(FiberState::kFree, std::memory_order_relaxed);
-  if (server == nullptr) {
-    FiberChain one;
-    one.push_back(&f);
-    rt.fibers().release(one);
-    return;
-  }
-  server->free_fibers.push_front(&f);
-  if (server->free_fibers.count <= Server::kKeepFibers) return;
-  rt.fibers().release(server->free_fibers.take(Server::kKeepFibers / 2));
-}
+void recycle_to_slab(RuntimeCore& rt, FiberChain chain) noexcept { rt.fibers().release(chain); }
 
 }  // namespace umcg::inline v0::internal

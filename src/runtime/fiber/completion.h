@@ -18,12 +18,17 @@
 #ifndef UMCG_RUNTIME_FIBER_COMPLETION_H_
 #define UMCG_RUNTIME_FIBER_COMPLETION_H_
 
+#include <atomic>
+#include <cstdint>
+
 #include "runtime/fiber/fiber_core.h"
+#include "runtime/fiber/fiber_slab.h"
+#include "runtime/fiber/stop_state.h"
+#include "runtime/scheduler/server.h"
 
 namespace umcg::inline v0::internal {
 
 class RuntimeCore;
-struct Server;
 struct Worker;
 
 // Outside the runtime. If the fiber is detached: ends the process if it threw, else destroys its
@@ -35,15 +40,42 @@ bool finish_if_detached(FiberCore& f) noexcept;
 // server is held.
 FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept;
 
-// Outside the runtime. Destroys the task and all that the descriptor owns.
-void destroy_task(FiberCore& f) noexcept;
-
 // Outside the runtime.
-void free_name(FiberCore& f) noexcept;
+void free_name_slow(FiberCore& f) noexcept;
+inline void free_name(FiberCore& f) noexcept {
+  if (f.name.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    free_name_slow(f);
+}
+
+// Outside the runtime. Destroys the task and all that the descriptor owns.
+void free_task_memory(FiberCore& f) noexcept;
+inline void destroy_task(FiberCore& f) noexcept {
+  f.ops->destroy(f.task);
+  if (f.error) [[unlikely]]
+    f.error = nullptr;
+  if (f.task_align != 0) [[unlikely]]
+    free_task_memory(f);
+  free_name(f);
+  if (f.stop.load(std::memory_order_relaxed) != 0) [[unlikely]]
+    free_stop_state(f);
+}
 
 // Gives back a descriptor that owns nothing any more, to the server (held by the caller) or, with
 // null, to the slab.
-void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept;
+void recycle_to_slab(RuntimeCore& rt, FiberChain chain) noexcept;
+inline void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept {
+  f.state.store(FiberState::kFree, std::memory_order_relaxed);
+  if (server == nullptr) {
+    FiberChain one;
+    one.push_back(&f);
+    recycle_to_slab(rt, one);
+    return;
+  }
+  FiberChain& free = server->free_fibers;
+  free.push_front(&f);
+  if (free.count > Server::kKeepFibers) [[unlikely]]
+    recycle_to_slab(rt, free.take(Server::kKeepFibers / 2));
+}
 
 // For the far side of the switch that parked `joiner`: enters it as the one who waits for the end
 // of `f`. False: it has ended.

@@ -48,7 +48,7 @@ inline constexpr std::uint32_t kUrgentPeriod = 8;
 }
 
 // The next fiber of this server, or null.
-inline FiberCore* pick_next(Server& s, Picking picking) noexcept {
+[[gnu::always_inline]] inline FiberCore* pick_next(Server& s, Picking picking) noexcept {
   const std::uint32_t tick = s.tick.load(std::memory_order_relaxed) + 1;
   s.tick.store(tick, std::memory_order_relaxed);
   if (tick == s.next_look) [[unlikely]] {
