@@ -20,9 +20,9 @@ trap 'rm -rf "$scratch"' EXIT
 
 limits() {
   cat <<'LIST'
-yield 195
-spawn 565
-park 323
+yield 179
+spawn 525
+park 307
 lock 45
 LIST
 }

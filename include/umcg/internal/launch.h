@@ -37,10 +37,14 @@ class RuntimeCore;
 // entered. Aborts by name where there is none.
 UMCG_API RuntimeCore& current_runtime();
 
-// A descriptor whose task storage has room for `size` bytes. Throws std::bad_alloc.
-UMCG_API FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_t size,
-                                 std::size_t align);
-UMCG_API void* task_storage(FiberCore* fiber) noexcept;
+// A descriptor, and room for a task of `size` bytes.
+struct NewFiber {
+  FiberCore* fiber;
+  void* storage;
+};
+// Throws std::bad_alloc.
+UMCG_API NewFiber create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_t size,
+                               std::size_t align);
 // Gives back a descriptor whose task could not be built.
 UMCG_API void discard_fiber(FiberCore* fiber) noexcept;
 // Makes the fiber ready. With detached, nobody will join it. Never suspends. Throws, with the fiber
@@ -57,16 +61,16 @@ template <class F, class... A>
 BuiltFiber build_fiber(RuntimeCore& rt, const SpawnOptions* options, F&& f, A&&... a) {
   using R = launch_result_t<F, A...>;
   using T = Task<R, F, A...>;
-  FiberCore* fiber = create_fiber(rt, options, sizeof(T), alignof(T));
+  const auto [fiber, storage] = create_fiber(rt, options, sizeof(T), alignof(T));
 #if UMCG_HAS_EXCEPTIONS
   try {
-    ::new (task_storage(fiber)) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
+    ::new (storage) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
   } catch (...) {
     discard_fiber(fiber);
     throw;
   }
 #else
-  ::new (task_storage(fiber)) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
+  ::new (storage) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
 #endif
   return {fiber, &T::ops};
 }

@@ -98,6 +98,14 @@ void free_task_memory(FiberCore& f) noexcept {
   ::operator delete (f.task, std::align_val_t{f.task_align});
 }
 
-void recycle_to_slab(RuntimeCore& rt, FiberChain chain) noexcept { rt.fibers().release(chain); }
+void recycle_to_slab(RuntimeCore& rt, FiberCore& f) noexcept {
+  FiberChain one;
+  one.push_back(&f);
+  rt.fibers().release(one);
+}
+
+void recycle_half(RuntimeCore& rt, FiberChain& kept) noexcept {
+  rt.fibers().release(kept.take(kept.count / 2));
+}
 
 }  // namespace umcg::inline v0::internal

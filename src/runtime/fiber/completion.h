@@ -62,19 +62,17 @@ inline void destroy_task(FiberCore& f) noexcept {
 
 // Gives back a descriptor that owns nothing any more, to the server (held by the caller) or, with
 // null, to the slab.
-void recycle_to_slab(RuntimeCore& rt, FiberChain chain) noexcept;
+void recycle_to_slab(RuntimeCore& rt, FiberCore& f) noexcept;
+void recycle_half(RuntimeCore& rt, FiberChain& kept) noexcept;
 inline void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept {
   f.state.store(FiberState::kFree, std::memory_order_relaxed);
-  if (server == nullptr) {
-    FiberChain one;
-    one.push_back(&f);
-    recycle_to_slab(rt, one);
+  if (server == nullptr) [[unlikely]] {
+    recycle_to_slab(rt, f);
     return;
   }
-  FiberChain& free = server->free_fibers;
-  free.push_front(&f);
-  if (free.count > Server::kKeepFibers) [[unlikely]]
-    recycle_to_slab(rt, free.take(Server::kKeepFibers / 2));
+  server->free_fibers.push_front(&f);
+  if (server->free_fibers.count > Server::kKeepFibers) [[unlikely]]
+    recycle_half(rt, server->free_fibers);
 }
 
 // For the far side of the switch that parked `joiner`: enters it as the one who waits for the end

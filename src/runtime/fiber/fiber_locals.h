@@ -12,12 +12,16 @@ namespace umcg::inline v0::internal {
 // Whether any value has ever been inherited: until then a spawn need not look for some.
 extern constinit std::atomic<bool> g_locals_are_inherited;
 
+// A value made by another thread meanwhile is not the caller's.
+inline bool locals_are_inherited() noexcept {
+  return g_locals_are_inherited.load(std::memory_order_relaxed);
+}
+
 // Outside the runtime. Adds copies of the caller's inherited values to `to`, which stays the
 // owner of them if a copy throws.
 void inherit_locals_slow(LocalValue*& to);
 inline void inherit_locals(LocalValue*& to) {
-  // A value made by another thread meanwhile is not the caller's.
-  if (g_locals_are_inherited.load(std::memory_order_relaxed)) [[unlikely]]
+  if (locals_are_inherited()) [[unlikely]]
     inherit_locals_slow(to);
 }
 

@@ -17,6 +17,10 @@
 namespace umcg::inline v0::internal {
 namespace {
 
+[[noreturn, gnu::cold]] void refuse(std::errc why, const char* what) {
+  throw std::system_error(std::make_error_code(why), what);
+}
+
 void recycle_here(FiberCore& f) noexcept {
   RuntimeCore& rt = *f.rt;
   Worker* const w = current_worker();
@@ -43,9 +47,7 @@ void wait_for_end(FiberCore& f) {
 }  // namespace
 
 void FiberHandle::require_joinable(const char* what) const {
-  if (core_ == nullptr) {
-    throw std::system_error(std::make_error_code(std::errc::invalid_argument), what);
-  }
+  if (core_ == nullptr) refuse(std::errc::invalid_argument, what);
 }
 
 FiberId FiberHandle::get_id() const noexcept {
@@ -87,8 +89,7 @@ std::stop_token FiberHandle::get_stop_token() const {
 void* FiberHandle::join_task() {
   require_joinable("umcg::Fiber::join");
   if (core_ == current_fiber()) {
-    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                            "umcg::Fiber::join");
+    refuse(std::errc::resource_deadlock_would_occur, "umcg::Fiber::join");
   }
   wait_for_end(*core_);
   if (core_->error) {

@@ -40,18 +40,20 @@ FiberCore* take_from_slab(RuntimeCore& rt, Worker* w) {
   return f;
 }
 
-FiberCore* take_descriptor(RuntimeCore& rt) {
+// One that the server keeps, if the caller's worker holds a server of that runtime; or null.
+FiberCore* take_kept(RuntimeCore& rt) noexcept {
   Worker* const w = current_worker();
-  if (w == nullptr || w->rt != &rt) {
-    rt.check_not_forked();  // a worker finds out when it enters
-    return take_from_slab(rt, nullptr);
-  }
-  FiberCore* f = nullptr;
-  if (enter(*w)) {
-    f = w->server->free_fibers.pop_front();
-    leave(*w);
-  }
-  return f != nullptr ? f : take_from_slab(rt, w);
+  if (w == nullptr || w->rt != &rt || !enter(*w)) return nullptr;
+  FiberCore* const f = w->server->free_fibers.pop_front();
+  leave(*w);
+  return f;
+}
+
+FiberCore* take_fresh(RuntimeCore& rt) {
+  Worker* const w = current_worker();
+  if (w != nullptr && w->rt == &rt) return take_from_slab(rt, w);
+  rt.check_not_forked();  // a worker finds out when it enters
+  return take_from_slab(rt, nullptr);
 }
 
 void apply(const SpawnOptions& options, RuntimeCore& rt, FiberCore& f) {
@@ -93,6 +95,32 @@ void start_bound(FiberCore& f) {
   }
 }
 
+constexpr bool fits_inline(std::size_t size, std::size_t align) noexcept {
+  return size <= FiberCore::kInlineTask && align <= 16;
+}
+
+// With all that may be asked for. `kept` may be null.
+[[gnu::noinline]] NewFiber create_with(FiberCore* kept, RuntimeCore& rt,
+                                       const SpawnOptions* options, std::size_t size,
+                                       std::size_t align) {
+  FiberCore& f = kept != nullptr ? *kept : *take_fresh(rt);
+  reset(f, rt);
+  try {
+    if (options != nullptr) apply(*options, rt, f);
+    inherit_locals(f.locals);
+    // A bound fiber's descriptor has its worker there.
+    if (!fits_inline(size, align) || f.ties.bound) {
+      const std::size_t wanted = std::max<std::size_t>(align, 16);
+      f.task = ::operator new (size, std::align_val_t{wanted});
+      f.task_align = static_cast<std::uint16_t>(wanted);
+    }
+  } catch (...) {
+    discard_fiber(&f);
+    throw;
+  }
+  return {&f, f.task};
+}
+
 }  // namespace
 
 RuntimeCore& current_runtime() {
@@ -102,27 +130,16 @@ RuntimeCore& current_runtime() {
       "first");
 }
 
-FiberCore* create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_t size,
-                        std::size_t align) {
-  FiberCore& f = *take_descriptor(rt);
-  reset(f, rt);
-  try {
-    if (options != nullptr) apply(*options, rt, f);
-    inherit_locals(f.locals);
-    // A bound fiber's descriptor has its worker there.
-    if (size > FiberCore::kInlineTask || align > 16 || f.ties.bound) {
-      const std::size_t wanted = std::max<std::size_t>(align, 16);
-      f.task = ::operator new (size, std::align_val_t{wanted});
-      f.task_align = static_cast<std::uint16_t>(wanted);
-    }
-  } catch (...) {
-    discard_fiber(&f);
-    throw;
+NewFiber create_fiber(RuntimeCore& rt, const SpawnOptions* options, std::size_t size,
+                      std::size_t align) {
+  FiberCore* const f = take_kept(rt);
+  const bool is_plain = options == nullptr && fits_inline(size, align) && !locals_are_inherited();
+  if (f == nullptr || !is_plain) [[unlikely]] {
+    return create_with(f, rt, options, size, align);
   }
-  return &f;
+  reset(*f, rt);
+  return {f, f->inline_task};
 }
-
-void* task_storage(FiberCore* fiber) noexcept { return fiber->task; }
 
 void discard_fiber(FiberCore* f) noexcept {
   if (f->task_align != 0) ::operator delete (f->task, std::align_val_t{f->task_align});
