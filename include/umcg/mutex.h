@@ -65,8 +65,8 @@ class UMCG_API UMCG_CAPABILITY("mutex") Mutex {
   bool is_held_by_caller() const noexcept;
   [[gnu::cold]] void report_in_use() const noexcept;
 
-  // Owner's token and the "somebody waits" bit. Written by CAS from any context; the token changes
-  // under the queue's lock while somebody waits.
+  // Owner's token and the "somebody waits" bit. A free lock is taken by CAS from any context; the
+  // bit changes, and a lock that is awaited is given up, under the queue's lock.
   std::atomic<std::uintptr_t> owner_{0};
   internal::WaitQueue queue_;
 };

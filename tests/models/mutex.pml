@@ -19,7 +19,8 @@
  * MUTANT ANNOUNCE_BY_STORE      the bit is set without comparing
  * MUTANT NO_ANNOUNCE            a waiter does not set the bit
  * MUTANT FREE_FORGETS_WAITERS   unlock() clears the bit with others still queued
- * MUTANT TAKE_FORGETS_WAITERS   who takes a free mutex clears the bit
+ * MUTANT NEWCOMER_FORGETS_WAITERS   a newcomer who takes a free mutex clears the bit
+ * MUTANT TAKE_FORGETS_WAITERS   ... and so does one who was woken
  * MUTANT WITHDRAW_CLEARS_BIT    ... and so does a waiter that gives up, whoever waits behind
  * MUTANT GRANT_WITHOUT_CLAIM    the lock is handed to a waiter that has given up
  * MUTANT STOP_AT_GIVEN_UP       unlock() gives up at a waiter that has given up
@@ -211,7 +212,13 @@ inline lock_slow() {
 
 inline lock_mutex() {
   if
-  :: atomic { owner == NOBODY && !waiting -> lives; owner = me; taken = true }; settle_giver()
+  :: atomic { /* try_free(), if somebody waits */
+       owner == NOBODY -> lives; owner = me; taken = true
+#ifdef NEWCOMER_FORGETS_WAITERS
+       ; waiting = false
+#endif
+     };
+     settle_giver()
   :: atomic { owner != NOBODY || waiting -> lives }; lock_slow()
   fi
 }

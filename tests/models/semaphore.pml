@@ -141,7 +141,7 @@ inline try_acquire() {
 inline acquire_directly() {
   if
   :: atomic { permits == 0 && !waiting && direct == NOBODY -> lives };
-     state[me] = PARKED; /* begin_parked */
+     state[me] = PARKED;
      ready[me] = false;
 #ifndef ENTER_BEFORE_PARKED
      saved[me] = true;

@@ -16,7 +16,7 @@
  * Mutations, each of which must fail (check.sh sees to that):
  * MUTANT NO_BARRIER          a thief opens the gate without a barrier
  * MUTANT NO_BUSY             a thief does not look whether a pop is going on
- * MUTANT LOOKS_ONCE          the holder looks at the gate before he is busy, and not again
+ * MUTANT LOOKS_FIRST         the holder looks at the gate before he is busy
  * MUTANT NOT_COUNTED_FIRST   a thief looks at the gate, then counts himself
  * MUTANT CLOSES_BLINDLY      the holder closes without a look at the visitors
  * MUTANT NO_OPENING          the gate is open before the barrier is over
@@ -67,23 +67,21 @@ active proctype holder() {
 #endif
      :: skip
      fi;
+#ifdef LOOKS_FIRST
      seen = state;
+     buffer ! true;
+#else
+     buffer ! true;
+     seen = state;
+#endif
      if
      :: seen == CLOSED ->
-        buffer ! true;
-#ifndef LOOKS_ONCE
-        seen = state;
-#endif
-        if
-        :: seen == CLOSED ->
-           alone = true;
-           assert(thieves_in == 0);
-           alone = false
-        :: else
-        fi;
-        buffer ! false
+        alone = true;
+        assert(thieves_in == 0);
+        alone = false
      :: else
-     fi
+     fi;
+     buffer ! false
   :: else -> break
   od;
   done++

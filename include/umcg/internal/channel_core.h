@@ -19,8 +19,8 @@ namespace umcg::inline v0::internal {
 
 struct WaitNode;
 
-// `item` is a T*, `into` a std::optional<T>*. All but the flags may throw what moving an item
-// throws.
+// `item` is a T*, `into` a std::optional<T>*. What is not noexcept may throw what moving an item
+// throws, and std::bad_alloc if there is no bound.
 class UMCG_API ChannelCore {
  public:
   enum Side : std::uint8_t { kSenders, kReceivers };

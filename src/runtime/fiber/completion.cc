@@ -6,7 +6,6 @@
 #include <new>
 
 #include "runtime/base/report.h"
-#include "runtime/fiber/stop_state.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
 #include "runtime/sync/event_word.h"

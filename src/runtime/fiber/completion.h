@@ -40,15 +40,19 @@ bool finish_if_detached(FiberCore& f) noexcept;
 // server is held.
 FiberCore* complete(FiberCore& f, Worker& w, bool& holds) noexcept;
 
-// Outside the runtime.
+// The rare parts of what follows.
 void free_name_slow(FiberCore& f) noexcept;
+void free_task_memory(FiberCore& f) noexcept;
+void recycle_to_slab(RuntimeCore& rt, FiberCore& f) noexcept;
+void recycle_half(RuntimeCore& rt, FiberChain& kept) noexcept;
+
+// Outside the runtime.
 inline void free_name(FiberCore& f) noexcept {
   if (f.name.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
     free_name_slow(f);
 }
 
 // Outside the runtime. Destroys the task and all that the descriptor owns.
-void free_task_memory(FiberCore& f) noexcept;
 inline void destroy_task(FiberCore& f) noexcept {
   f.ops->destroy(f.task);
   if (f.error) [[unlikely]]
@@ -62,8 +66,6 @@ inline void destroy_task(FiberCore& f) noexcept {
 
 // Gives back a descriptor that owns nothing any more, to the server (held by the caller) or, with
 // null, to the slab.
-void recycle_to_slab(RuntimeCore& rt, FiberCore& f) noexcept;
-void recycle_half(RuntimeCore& rt, FiberChain& kept) noexcept;
 inline void recycle_fiber(RuntimeCore& rt, Server* server, FiberCore& f) noexcept {
   f.state.store(FiberState::kFree, std::memory_order_relaxed);
   if (server == nullptr) [[unlikely]] {

@@ -28,7 +28,10 @@ namespace {
     case AfterSwitch::What::kRelease:
       keep_stack(w, after.stack);
       return;
-    default:
+    case AfterSwitch::What::kNothing:
+    case AfterSwitch::What::kPark:
+    case AfterSwitch::What::kEnter:
+    case AfterSwitch::What::kRequeue:
       return;
   }
 }
@@ -74,7 +77,7 @@ namespace {
   return now;
 }
 
-// So do exceptions in flight. The thread is left with none, and so it is found.
+// Exceptions in flight are kept per thread too. It is left with none, and so it is found.
 [[gnu::noinline, gnu::cold]] Worker& jump_with_exceptions(Worker& w, FiberCore& f,
                                                           FiberCore* next) noexcept {
   const ExceptionState exceptions = *w.exceptions;

@@ -10,6 +10,8 @@
 //
 //   Pop     busy = 1 (plain); compiler barrier; load state: closed?  -> take it; busy = 0 (release)
 //                                                   open, opening?  -> busy = 0; pop with care
+//           (Not looking first whether it is closed: one store more where it is open, two
+//           instructions less where it is not. A holder preempted just there keeps thieves away.)
 //   Visit   visits + 1; load state: open? -> else state = opening; membarrier(2); state = open
 //           busy == 0? -> steal.  Else come back later.  visits - 1
 //   Close   by the holder, between two pops: state = closed; somebody visits? -> state = open

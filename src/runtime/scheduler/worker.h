@@ -75,7 +75,7 @@ struct alignas(64) Worker {
   Server* server = nullptr;
   std::uint32_t last_server = 0;  // the index of the one that it lost
   RuntimeCore* rt = nullptr;
-  AfterSwitch after;
+  AfterSwitch after;              // set before each jump
   Context host;                   // the thread's own stack
   FiberCore* for_host = nullptr;  // to be run by it: bound, or in need of a stack
   shim::Task* swap_to = nullptr;  // to be woken when this worker goes to sleep

@@ -45,7 +45,7 @@ Attempt take_or_announce(std::atomic<std::uintptr_t>& owner, std::uintptr_t toke
   }
 }
 
-// While nobody waits: to go past those who wait is left to newcomers.
+// For one who has found it held: while nobody waits.
 Try try_once(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
              std::uintptr_t& holder) noexcept {
   std::uintptr_t seen = owner.load(std::memory_order_relaxed);
@@ -58,9 +58,9 @@ Try try_once(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
   return (seen & kMutexAwaited) != 0 || seen == token ? Try::kMustWait : Try::kHeld;
 }
 
-// One who was woken may go past those who wait.
-Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
-              std::uintptr_t& holder) noexcept {
+// Whoever waits: for one who was woken, and for a newcomer who has found it free.
+Try try_free(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
+             std::uintptr_t& holder) noexcept {
   std::uintptr_t seen = owner.load(std::memory_order_relaxed);
   // Acquire pairs with the release of unlock().
   const bool taken = (seen & ~kMutexAwaited) == 0 &&
@@ -99,7 +99,7 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
     if (outcome != kRetry) return to_status(outcome);
     // Who loses will be handed the lock, and hold it for all others while it is only ready.
     const std::uintptr_t holder = owner.load(std::memory_order_relaxed) & ~kMutexAwaited;
-    if (take_soon(holder, [&](std::uintptr_t& h) { return try_woken(owner, token, h); })) {
+    if (take_soon(holder, [&](std::uintptr_t& h) { return try_free(owner, token, h); })) {
       settle_giver(queue);
       return WaitStatus::kReady;
     }
@@ -108,14 +108,12 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
 
 [[gnu::noinline]] void lock_contended(std::atomic<std::uintptr_t>& owner, WaitQueue& queue,
                                       std::uintptr_t token, std::uintptr_t seen) {
-  // Free, and somebody has been woken to try: a newcomer may be faster. Acquire pairs with the
-  // release of unlock().
-  const bool taken = seen == kMutexAwaited &&
-                     owner.compare_exchange_strong(seen, seen | token, std::memory_order_acquire,
-                                                   std::memory_order_relaxed);
-  const bool is_awaited = (seen & kMutexAwaited) != 0;
-  if (taken || (!is_awaited &&
-                take_soon(seen, [&](std::uintptr_t& h) { return try_once(owner, token, h); }))) {
+  std::uintptr_t holder = seen & ~kMutexAwaited;
+  const bool is_awaited = seen != holder;
+  // Free and awaited: somebody has been woken to try, and a newcomer may be faster.
+  if (is_awaited
+          ? holder == 0 && try_free(owner, token, holder) == Try::kTaken
+          : take_soon(holder, [&](std::uintptr_t& h) { return try_once(owner, token, h); })) {
     settle_giver(queue);
   } else {
     (void)lock_slow(owner, queue, nullptr, Deadline());
@@ -134,8 +132,7 @@ Try try_woken(std::atomic<std::uintptr_t>& owner, std::uintptr_t token,
     lock.remove(*node);
     if (!wakeups.claim(*node, hand_over ? kGranted : kRetry)) continue;
     // Only now: a lock that was set free is anybody's. The one who was granted it cannot return
-    // before we unlock the queue. Release pairs with the acquire of take_or_announce() and of
-    // try_lock().
+    // before we unlock the queue. Release pairs with the acquire of whoever takes it.
     owner.store(next | (lock.empty() ? 0 : kMutexAwaited), std::memory_order_release);
     return;
   }

@@ -83,7 +83,8 @@ std::uintptr_t taken(std::uintptr_t seen, Kind kind, std::uintptr_t token) noexc
   return is_reader(kind) ? (seen | kShared) + kOneReader : seen | token;
 }
 
-// False, with a new look at the state: it does not admit one of that kind, or another was faster.
+// False: the state as seen does not admit one of that kind, or another was faster, and then `seen`
+// is a new look.
 // Inlined, with a constant kind where it matters.
 [[gnu::always_inline]] inline bool take_once(State& state, WaitQueue& queue, Kind kind,
                                              std::uintptr_t& seen) noexcept {

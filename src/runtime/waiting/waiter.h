@@ -104,7 +104,7 @@ class Waiter {
 
   // For an object with a place for one waiter, who is parked when it is entered there
   // (semaphore.cc): no claim is needed then. A wait without a limit, of the calling fiber, which
-  // can_park_directly().
+  // can_park_directly(). Nobody can find it before enter() has, so it may say "parked" at once.
   Waiter(FiberCore& fiber, WaitReason reason, const void* object) noexcept
       : state_(kParked), reason_(reason), object_(object), fiber_(&fiber) {}
   static bool can_park_directly(const FiberCore* fiber) noexcept {
