@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // oracle_choice_test.cc - which oracle is chosen, on this machine and on poorer ones. The poorer
 // ones are processes of their own that have given something up.
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -117,8 +118,9 @@ bool deny(const std::vector<Denied>& calls) {
 bool lose_proc() {
   if (::geteuid() != 0 && ::unshare(CLONE_NEWUSER) != 0) return false;
   char path[] = "/tmp/umcg_oracle_XXXXXX";
+  const int above = ::open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);  // to remove it from there
   return ::mkdtemp(path) != nullptr && ::chroot(path) == 0 && ::chdir("/") == 0 &&
-         (::rmdir("/"), true);
+         ::unlinkat(above, path + sizeof "/tmp", AT_REMOVEDIR) == 0;
 }
 
 // Without exit handlers: a leak checker would look for /proc.
