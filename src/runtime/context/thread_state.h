@@ -64,8 +64,8 @@ void set_entered_runtime(Runtime* runtime) noexcept;
 inline constexpr std::uintptr_t kThreadToken = 2;
 UMCG_OPAQUE std::uintptr_t thread_token() noexcept;
 
-// Pseudo-random, of a sequence of this thread's own. For choices that are to be fair, and waits that
-// are not to be in step.
+// Pseudo-random, of a sequence of this thread's own. For choices that are to be fair, and waits
+// that are not to be in step.
 UMCG_OPAQUE std::uint32_t thread_random() noexcept;
 
 // The task on which this thread sleeps when it waits for something of ours. Made on first use,
