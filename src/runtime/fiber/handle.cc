@@ -12,6 +12,7 @@
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/worker.h"
 #include "runtime/sync/event_word.h"
+#include "runtime/waiting/waiter.h"
 #include "umcg/fiber.h"
 
 namespace umcg::inline v0::internal {
@@ -36,7 +37,7 @@ void recycle_here(FiberCore& f) noexcept {
 void wait_for_end(FiberCore& f) {
   if (event_is_set(f.done, kDone)) return;
   FiberCore* const self = current_fiber();
-  if (self == nullptr || self->ties.any()) {
+  if (!Waiter::can_park_directly(self)) {
     (void)wait_event(f.done, kDone, nullptr, Deadline(), WaitReason::kJoin, &f);
     return;
   }

@@ -147,9 +147,10 @@ void serve_those_behind(QueueLock& lock, std::atomic<std::int64_t>& state,
                            [&](QueueLock& lock) { serve_those_behind(lock, state, wakeups); }));
 }
 
-// While nobody is queued. False, with a new look at the state: another was faster.
+// False: somebody is queued, or another was faster, and then `seen` is a new look.
 [[gnu::always_inline]] inline bool give_once(std::atomic<std::int64_t>& state, std::int64_t n,
                                              std::int64_t& seen) noexcept {
+  if ((seen & kWaiting) != 0) return false;
   const bool direct = waits_directly(seen);
   if ((direct ? 0 : seen >> 1) > Semaphore::max() - n) die("Semaphore: more than max() permits");
   // The last touch: whoever acquires these permits may destroy the semaphore. Acquire pairs with
@@ -162,7 +163,7 @@ void serve_those_behind(QueueLock& lock, std::atomic<std::int64_t>& state,
   return true;
 }
 
-// After a try has failed, or while somebody is queued.
+// After give_once() has failed.
 [[gnu::noinline]] void release_contended(std::atomic<std::int64_t>& state, WaitQueue& queue,
                                          std::int64_t n, std::int64_t seen) noexcept {
   for (LetOthers others(kMostPauses);;) {
@@ -172,7 +173,7 @@ void serve_those_behind(QueueLock& lock, std::atomic<std::int64_t>& state,
       return;
     }
     seen = state.load(std::memory_order_relaxed);
-    if ((seen & kWaiting) == 0 && give_once(state, n, seen)) return;
+    if (give_once(state, n, seen)) return;
   }
 }
 
@@ -230,8 +231,7 @@ void Semaphore::release(std::ptrdiff_t n) noexcept {
   if (n < 0) die("Semaphore: release() of a negative number of permits");
   if (n == 0) return;
   std::int64_t seen = state_.load(std::memory_order_relaxed);
-  if ((seen & kWaiting) != 0 || !give_once(state_, n, seen))
-    release_contended(state_, queue_, n, seen);
+  if (!give_once(state_, n, seen)) release_contended(state_, queue_, n, seen);
 }
 
 }  // namespace umcg::inline v0
