@@ -58,7 +58,7 @@ void take_turns(F in_between) {
         lock.with([&] {
           ++turns;
           // Longer than anybody looks for it.
-          if (random() % 64 == 0) ::usleep(20);
+          if (random() % 64 == 0) ::usleep(200);
         });
         if (t == 0 && i == each / 2) in_between();
       }
