@@ -209,11 +209,12 @@ void RuntimeCore::inject_from_outside(FiberCore* f, bool is_new) noexcept {
   inject_.push(f, [this, is_new, &is_guest] {
     count_here(shared_counters().injected);
     if (is_new) count_here(shared_counters().fibers_started);
-    is_guest = must_tell();
+    is_guest = must_tell() || (!is_new && idle_.monitor_naps());
     if (is_guest) guests_.fetch_add(1, std::memory_order_relaxed);
   });
   if (!is_guest) return;  // the fiber may have run, and the runtime be gone
   hold_up(*this, ChaosPoint::kInject);
+  if (!is_new) monitor_.end_nap();
   tell_of_work();
   guests_.fetch_sub(1, std::memory_order_release);  // the last touch
 }

@@ -17,6 +17,7 @@
 #include "support/on_one_cpu.h"
 #include "support/pipe.h"
 #include "umcg/runtime.h"
+#include "umcg/semaphore.h"
 #include "umcg/this_fiber.h"
 
 namespace {
@@ -61,6 +62,29 @@ TEST_P(Hogs, NewFibersOfAHogBegin) {
   }
   while (begun < 2 * kHogs) std::this_thread::yield();
   enough = true;
+}
+
+// Hogs have all servers, and the monitor has found nothing to do for some time.
+TEST_P(Hogs, WhatIsWokenFromOutsideRuns) {
+  umcg::Runtime rt({.servers = 2});
+  for (int round = 0; round < 5; ++round) {
+    std::atomic<bool> enough{false};
+    std::atomic<int> computing{0};
+    umcg::Semaphore called{0};
+    auto woken = rt.spawn([&] { called.acquire(); });
+    std::vector<umcg::Fiber<>> hogs;
+    for (int i = 0; i < 2; ++i) {
+      hogs.push_back(rt.spawn([&] {
+        ++computing;
+        while (!enough) asm volatile("");
+      }));
+    }
+    while (computing < 2) std::this_thread::yield();
+    std::this_thread::sleep_for(20ms);
+    called.release();
+    woken.join();
+    enough = true;
+  }
 }
 
 // Nothing was queued behind it, so nobody has looked for long: it is not taken for a hog by the

@@ -85,6 +85,37 @@ TEST(IdleSet, SleeperOrSubmitterSeesTheOther) {
 
 TEST(IdleSet, SleeperOrSubmitterSeesTheOtherWithoutABarrier) { meet_often(false); }
 
+TEST(IdleSet, ANapIsEndedByOne) {
+  IdleSet set(1, shim::prepare_process_barrier());
+  EXPECT_FALSE(set.end_monitor_nap());
+  set.begin_monitor_nap();
+  EXPECT_TRUE(set.monitor_naps());
+  EXPECT_TRUE(set.end_monitor_nap());
+  EXPECT_FALSE(set.end_monitor_nap());
+}
+
+TEST(IdleSet, MonitorOrWakerSeesTheOther) {
+  for (int i = 0; i < umcg_test::scaled(10'000); ++i) {
+    IdleSet set(1, shim::prepare_process_barrier());
+    std::atomic<int> queued{0};
+    std::atomic<int> ready{0};
+    bool monitor_saw = false;
+    const auto meet = [&] {
+      for (ready.fetch_add(1); ready.load() != 2;) std::this_thread::yield();
+    };
+    std::thread monitor([&] {
+      meet();
+      set.begin_monitor_nap();
+      monitor_saw = queued.load(std::memory_order_seq_cst) != 0;
+    });
+    meet();
+    queued.store(1, std::memory_order_seq_cst);
+    const bool waker_saw = set.monitor_naps();
+    monitor.join();
+    ASSERT_TRUE(monitor_saw || waker_saw);
+  }
+}
+
 TEST(IdleSet, NobodyIsCountedForEver) {
   constexpr std::uint32_t kServers = 2;
   IdleSet set(kServers, shim::prepare_process_barrier());

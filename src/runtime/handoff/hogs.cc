@@ -9,6 +9,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/context/thread_state.h"
 #include "runtime/handoff/handoff.h"
+#include "runtime/handoff/monitor.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/handoff/worker_thread.h"
 #include "runtime/runtime_core.h"
@@ -16,6 +17,9 @@
 
 namespace umcg::inline v0::internal {
 namespace {
+
+// Beside hogs, so long ago as what has been woken will be woken again.
+constexpr std::int64_t kOfLate = 100'000'000;
 
 void count_off(Server& s) noexcept {
   s.hogs.fetch_sub(1, std::memory_order_seq_cst);
@@ -38,29 +42,39 @@ Hogs::Hogs(RuntimeCore& rt)
       possible_(rt.options().handoff != Handoff::kOff && rt.has_barrier()),
       turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
 
-void Hogs::note_turn(Server& s, std::uint64_t word, std::int64_t now) noexcept {
+void Hogs::note_turn(Server& s, std::uint64_t word, std::int64_t clock, std::int64_t now) noexcept {
   if (!possible_) return;
   Turn& turn = turns_[s.index];
   const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
-  const std::int64_t clock = clock_ns(rt_.workers().at(worker_of(word)).cpu_clock);
-  if (turn.word != word || turn.tick != tick) turn = {word, tick, now, clock, 0};
-  turn.computed = clock - turn.clock_then;
-  if (turn.computed >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
+  if (turn.word != word || turn.tick != tick) {
+    const bool same_worker = turn.word != 0 && worker_of(turn.word) == worker_of(word);
+    const std::int64_t ran = same_worker ? clock - turn.clock : 0;
+    turn = {word, tick, now, clock, ran / (std::int64_t{tick - turn.tick} + 1), clock};
+  }
+  turn.clock = clock;
+  if (turn.computed() >= kUrgent) s.long_turn.store(tick, std::memory_order_relaxed);
 }
 
-bool Hogs::serve(Server& s, const Worker& holder, std::int64_t now) noexcept {
-  if (!possible_) return false;
+void Hogs::note_rest(const Server& s) noexcept { turns_[s.index] = {}; }
+
+bool Hogs::all_compute() const noexcept {
+  return std::all_of(turns_.get(), turns_.get() + rt_.servers().size(),
+                     [](const Turn& turn) { return turn.guess() >= kComputes; });
+}
+
+std::int64_t Hogs::serve(Server& s, const Worker& holder, std::int64_t now) noexcept {
+  if (!possible_) return kNeverNs;
   const Turn& turn = turns_[s.index];
   const bool urgent_wait = !s.ready.looks_empty() || rt_.inject_queue().urgent_size() != 0;
   // Anybody idle takes what waits here, but one beside a hog takes no new fibers.
-  if (urgent_wait ? rt_.idle().any() : has_sleeper_below(rt_, 1)) return false;
-  const bool urgent = urgent_wait && turn.computed >= kUrgent && s.hogs.load() < kMost;
+  if (urgent_wait ? rt_.idle().any() : has_sleeper_below(rt_, 1)) return kNeverNs;
+  const bool urgent = urgent_wait && turn.guess() >= kUrgent && s.hogs.load() < kMost;
   const bool overdue = now - turn.since >= kPatience && s.hogs.load() == 0;
   // The first look of an oracle cannot tell, and by then it may have been blocked for long: with
   // nothing queued behind it nobody looked. At the second look it is claimed as what it is.
   if ((urgent || overdue) && !is_blocked(holder, 0)) detach(s, overdue ? now : now + kPatience);
-  // For new ones the usual period will do.
-  return urgent_wait;
+  if (!urgent_wait) return std::max(turn.since + kPatience - now, Monitor::kPeriod);
+  return turn.guess() >= kComputes ? kPeriod : Monitor::kPeriod;
 }
 
 void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
@@ -79,21 +93,44 @@ void Hogs::detach(Server& s, std::int64_t next_fresh_at) noexcept {
   WorkerPool::assign(*next, s);
 }
 
-void Hogs::review() noexcept {
-  const auto has_hog = [](const Server& s) { return s.hogs.load(std::memory_order_relaxed) != 0; };
-  if (std::none_of(rt_.servers().begin(), rt_.servers().end(), has_hog)) return;
+template <class Do>
+void Hogs::for_each_hog(Do&& act) noexcept {
   WorkerPool& pool = rt_.workers();
-  const std::int64_t now = now_ns();
   for (std::uint32_t i = 0; i < pool.count(); ++i) {
     Worker& w = pool.at(i);
-    if (w.hog_of.load(std::memory_order_acquire) == nullptr) continue;
-    const std::int64_t clock = clock_ns(w.cpu_clock);
-    if (w.hog_clock != clock) {
-      w.hog_clock = clock;
-      w.hog_still_since = now;
-    }
-    if (is_blocked(w, now - w.hog_still_since)) end_hog(w);
+    if (w.hog_of.load(std::memory_order_acquire) != nullptr) act(w);
   }
+}
+
+bool Hogs::somebody_may_wake(std::int64_t now) noexcept {
+  const std::uint64_t injected = rt_.shared_counters().injected.load(std::memory_order_relaxed);
+  if (std::exchange(injected_, injected) != injected) injected_at_ = now;
+  return now - injected_at_ < kOfLate || rt_.earliest_deadline() != kNeverNs;
+}
+
+std::int64_t Hogs::review() noexcept {
+  const auto has_hog = [](const Server& s) { return s.hogs.load(std::memory_order_relaxed) != 0; };
+  const auto servers = std::count_if(rt_.servers().begin(), rt_.servers().end(), has_hog);
+  if (servers == 0) return kNeverNs;
+  const std::int64_t now = now_ns();
+  const std::int64_t elapsed = now - std::exchange(reviewed_at_, now);
+  std::int64_t ran = 0;
+  for_each_hog([&](Worker& w) {
+    if (w.hog_cpu.look(clock_ns(w.cpu_clock), now) != CpuShare::kNone) {
+      w.hog_still_since = now;
+      w.hog_ask_after = 0;
+    }
+    ran += w.hog_cpu.ran();
+  });
+  const bool all_cpus_used = is_nearly_all(ran, elapsed * servers);
+  const std::int64_t enough = all_cpus_used ? kPatience / 2 : 0;
+  for_each_hog([&](Worker& w) {
+    const std::int64_t still = now - w.hog_still_since;
+    if (still < std::max(w.hog_ask_after, enough)) return;
+    w.hog_ask_after = 2 * still;
+    if (is_blocked(w, still)) end_hog(w);
+  });
+  return all_cpus_used && !somebody_may_wake(now) ? kNeverNs : Monitor::kPeriod;
 }
 
 void detach_self(Worker& w) noexcept {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "kernel_shim/service_thread.h"
 #include "kernel_shim/task.h"
@@ -52,6 +53,10 @@ void Monitor::wake_if_asleep() noexcept {
   if (rt_.idle().clear_monitor_sleeps()) wake();
 }
 
+void Monitor::end_nap() noexcept {
+  if (rt_.idle().end_monitor_nap()) wake();
+}
+
 void Monitor::tell_if_all_sleep() noexcept {
   std::atomic<bool>& wish = rt_.idle().awaits_all();
   if (wish.load(std::memory_order_seq_cst) && rt_.idle().all() &&
@@ -66,20 +71,18 @@ void Monitor::run() noexcept {
   std::int64_t last_queued = now_ns();
   while (!stopping_.load(std::memory_order_seq_cst)) {
     serve_spares();
-    // Two looks, close to each other: a block of 1 ms would not last from one period to the next.
-    Found found = look_around();
+    std::int64_t period = look_around();
     if (any_suspect()) {
       (void)shim::wait(*task_, now_ns() + kBetweenLooks);
-      found = std::max(found, look_around());
+      period = std::min(period, look_around());
     }
-    hogs_.review();
+    period = std::min(period, hogs_.review());
     const std::int64_t now = now_ns();
     bound_.serve(now);
     observer_.look(now);
     if (now - published_at_ >= kPublishPeriod) publish(now);
-    if (rt_.interrupts().repeat() || rt_.has_queued_work() || observer_.must_watch()) {
-      last_queued = now;
-    }
+    const bool repeats = rt_.interrupts().repeat();
+    if (repeats || rt_.has_queued_work() || observer_.must_watch()) last_queued = now;
     if (now - last_queued >= kLinger) {
       rt_.stacks().trim();
       publish(now);
@@ -87,13 +90,21 @@ void Monitor::run() noexcept {
       last_queued = now_ns();
       continue;
     }
-    const std::int64_t period = found == Found::kBlocked   ? kShortPeriod
-                                : found == Found::kLongRun ? Hogs::kPeriod
-                                                           : kPeriod;
-    const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
-    const std::int64_t next = due < now + period ? due + kGrace : now + period;
+    wait_for_next_look(repeats ? std::min(period, kPeriod) : period);
+  }
+}
+
+void Monitor::wait_for_next_look(std::int64_t period) noexcept {
+  const std::int64_t now = now_ns();
+  const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
+  const std::int64_t next = due < now + period ? due + kGrace : now + period;
+  // Where fibers come and go the servers look for themselves, and would end each nap at once.
+  const bool naps = period == kLongPeriod && hogs_.all_compute();
+  if (naps) rt_.idle().begin_monitor_nap();
+  if (!naps || rt_.inject_queue().urgent_size() == 0) {
     (void)shim::wait(*task_, std::max(next, now + kShortPeriod));
   }
+  if (naps) (void)rt_.idle().end_monitor_nap();
 }
 
 void Monitor::publish(std::int64_t now) noexcept {
@@ -148,16 +159,16 @@ bool Monitor::look_for_deadlocks() noexcept {
 
 bool Monitor::any_suspect() const noexcept {
   return std::any_of(seen_.get(), seen_.get() + rt_.servers().size(),
-                     [](const Seen& seen) { return seen.word != 0; });
+                     [](const Seen& seen) { return seen.suspect != 0; });
 }
 
-Monitor::Found Monitor::look_around() noexcept {
-  Found found = Found::kNothing;
+std::int64_t Monitor::look_around() noexcept {
+  std::int64_t period = kLongPeriod;
   for (Server& s : rt_.servers()) {
     serve_timers(s);
-    found = std::max(found, serve_blocked(s, seen_[s.index]));
+    period = std::min(period, serve_holder(s, seen_[s.index]));
   }
-  return found;
+  return period;
 }
 
 void Monitor::serve_timers(Server& s) noexcept {
@@ -171,35 +182,51 @@ void Monitor::serve_timers(Server& s) noexcept {
   while (FiberCore* f = ready.pop_front()) rt_.wake_from_outside(f);
 }
 
-Monitor::Found Monitor::serve_blocked(Server& s, Seen& seen) noexcept {
+std::int64_t Monitor::serve_holder(Server& s, Seen& seen) noexcept {
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
-  const Seen before = seen;
-  seen = {};
-  if (word == 0 || rt_.idle().is_idle(s.index)) return Found::kNothing;
-  const std::int64_t now = now_ns();
-  hogs_.note_turn(s, word, now);
-  // A worker that blocks with nothing queued is no loss, until there is.
-  if (!rt_.has_queued_work()) return Found::kNothing;
-  if ((word & kOffered) == 0) {
-    if (rt_.options().handoff == Handoff::kOff) return Found::kNothing;
-    Worker& holder = rt_.workers().at(worker_of(word));
-    if (!may_be_blocked(holder)) return Found::kNothing;
-    const bool again = before.word == word;
-    seen = {word, again ? before.oracle : 0, again ? before.since : now};
-    const shim::Look look = rt_.oracle().look(holder.subject, seen.oracle);
-    if (look != shim::Look::kBlocked || !is_blocked(holder, now - seen.since)) {
-      return rt_.has_work_behind(s) && hogs_.serve(s, holder, now) ? Found::kLongRun
-                                                                   : Found::kNothing;
-    }
+  const std::uint64_t suspect = std::exchange(seen.suspect, 0);
+  const Worker* const last = std::exchange(seen.holder, nullptr);
+  if (word == 0 || rt_.idle().is_idle(s.index)) {
+    hogs_.note_rest(s);
+    return kLongPeriod;
   }
+  const std::int64_t now = now_ns();
+  const Worker& holder = rt_.workers().at(worker_of(word));
+  seen.holder = &holder;
+  const std::int64_t clock = clock_ns(holder.cpu_clock);
+  const CpuShare share = seen.cpu.look(clock, now);
+  const bool at_work = last == &holder && share == CpuShare::kNearlyAll;
+  hogs_.note_turn(s, word, clock, now);
+  const std::int64_t usual = at_work && rt_.standby_of(s) != nullptr ? kLongPeriod : kPeriod;
+  // A worker that blocks with nothing queued is no loss, until there is.
+  if (!rt_.has_queued_work()) return usual;
+  if ((word & kOffered) != 0) return pass_on(s, now);
+  if (rt_.options().handoff == Handoff::kOff || !may_be_blocked(holder)) return usual;
+  if (!at_work) {
+    seen.suspect = word;
+    if (suspect != word) {
+      seen.oracle = 0;
+      seen.since = now;
+    }
+    if (is_seen_blocked(seen, now)) return pass_on(s, seen.since);
+  }
+  return rt_.has_work_behind(s) ? std::min(usual, hogs_.serve(s, holder, now)) : usual;
+}
+
+bool Monitor::is_seen_blocked(Seen& seen, std::int64_t now) noexcept {
+  return rt_.oracle().look(seen.holder->subject, seen.oracle) == shim::Look::kBlocked &&
+         is_blocked(*seen.holder, now - seen.since);
+}
+
+std::int64_t Monitor::pass_on(Server& s, std::int64_t blocked_since) noexcept {
   Worker* const claimer = rt_.workers().take_or_create(s);
   if (claimer == nullptr) {
     count_anywhere(rt_.shared_counters().handoffs_refused);
     bound_.note_refusal();
-    return Found::kNothing;
+    return kPeriod;
   }
-  WorkerPool::ask_to_claim(*claimer, s, seen.word != 0 ? seen.since : now);
-  return Found::kBlocked;
+  WorkerPool::ask_to_claim(*claimer, s, blocked_since);
+  return kShortPeriod;
 }
 
 }  // namespace umcg::inline v0::internal

@@ -4,10 +4,19 @@
 //
 // While fibers are queued it looks each kPeriod; sooner after it has found a blocked worker itself
 // (kShortPeriod), since that is the standbys' business and they cannot do it now, and while woken
-// fibers wait behind one that runs (Hogs::kPeriod). When nothing has been queued for kLinger it
+// fibers wait behind one that computes (Hogs::kPeriod). When nothing has been queued for kLinger it
 // sleeps, until somebody queues a fiber or arms a timer (IdleSet::monitor_sleeps), or a timer is
 // overdue that no sleeping server keeps. If a server still ran then, the last one that goes to
 // sleep wakes it once more: deadlocks are looked for when all is asleep.
+//
+// Each look takes 10 to 20 us of a CPU that has other work: a timer's interrupt, two switches, cold
+// caches. So there are no more than are of use. Two looks, kBetweenLooks apart, see a block that
+// would not last from one period to the next; but of a worker that has had a CPU nearly all the
+// time since the last look one is enough. Where all have, and no woken fiber waits, it naps for
+// kLongPeriod: their CPUs are their own, so that standbys will notice when they block. Whoever
+// wakes a fiber from outside that finds no server at rest, and none whose fiber is about to end,
+// ends the nap (IdleSet::monitor_naps). What can still be late by that time is a fiber woken by one
+// that then computes on, and a block beside a thread of others that has just begun to compute.
 //
 // What it does: fires timers that are overdue because their server runs one fiber for long; has a
 // spare claim a server with queued work whose holder offers it (blocking.h) or is seen to block
@@ -23,6 +32,7 @@
 #include <memory>
 #include <thread>
 
+#include "runtime/base/cpu_share.h"
 #include "runtime/debug/observer.h"
 #include "runtime/handoff/hogs.h"
 #include "runtime/handoff/worker_bound.h"
@@ -31,6 +41,7 @@ namespace umcg::inline v0::internal {
 
 class RuntimeCore;
 struct Server;
+struct Worker;
 namespace shim {
 struct Task;
 }
@@ -40,6 +51,7 @@ class Monitor {
   static constexpr std::int64_t kShortPeriod = 100'000;
   static constexpr std::int64_t kBetweenLooks = 50'000;
   static constexpr std::int64_t kPeriod = 1'000'000;
+  static constexpr std::int64_t kLongPeriod = 4'000'000;
   static constexpr std::int64_t kLinger = 100'000'000;
   static constexpr std::int64_t kPublishPeriod = 100'000'000;
 
@@ -57,6 +69,8 @@ class Monitor {
   void wake_if_asleep() noexcept;
   // By a server that is about to sleep, after it has said so.
   void tell_if_all_sleep() noexcept;
+  // By whoever has woken a fiber from outside, after it is queued.
+  void end_nap() noexcept;
   // By whoever has asked a call of interruptible() to stop.
   void wake_to_repeat() noexcept;
   // By a standby whose server has no spare. Never blocks.
@@ -65,22 +79,26 @@ class Monitor {
   const Observer& observer() const noexcept { return observer_; }
 
  private:
-  enum class Found : std::uint8_t { kNothing, kLongRun, kBlocked };
-
   // What the last look at a server showed.
   struct Seen {
-    std::uint64_t word = 0;
-    std::uint64_t oracle = 0;
-    std::int64_t since = 0;
+    std::uint64_t suspect = 0;  // the word, if its holder may be blocked,
+    std::uint64_t oracle = 0;   // what the oracle saw of that one,
+    std::int64_t since = 0;     // and since when it is suspected
+    const Worker* holder = nullptr;
+    CpuClockLook cpu;  // of the holder
   };
 
   void run() noexcept;
   void wake() noexcept;
   bool any_suspect() const noexcept;
-  Found look_around() noexcept;
+  // These return after how many ns to look again.
+  std::int64_t look_around() noexcept;
+  std::int64_t serve_holder(Server& s, Seen& seen) noexcept;
+  std::int64_t pass_on(Server& s, std::int64_t blocked_since) noexcept;
+  bool is_seen_blocked(Seen& seen, std::int64_t now) noexcept;
   void serve_timers(Server& s) noexcept;
-  Found serve_blocked(Server& s, Seen& seen) noexcept;
   void serve_spares() noexcept;
+  void wait_for_next_look(std::int64_t period) noexcept;
   void sleep_deep() noexcept;
   // False: a server still runs. The last one that goes to sleep takes back IdleSet::awaits_all().
   bool look_for_deadlocks() noexcept;

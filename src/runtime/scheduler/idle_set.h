@@ -97,6 +97,14 @@ class IdleSet {
     return changed;
   }
   bool monitor_sleeps() const noexcept { return monitor_sleeps_.load(std::memory_order_seq_cst); }
+  // The monitor naps while all servers run fibers that compute. Who has woken a fiber from outside
+  // looks at this after it is queued; the monitor looks at the queue after it has set this. Ending
+  // it: true if it was set.
+  void begin_monitor_nap() noexcept { monitor_naps_.store(true, std::memory_order_seq_cst); }
+  bool end_monitor_nap() noexcept {
+    return monitor_naps() && monitor_naps_.exchange(false, std::memory_order_seq_cst);
+  }
+  bool monitor_naps() const noexcept { return monitor_naps_.load(std::memory_order_seq_cst); }
   // It wants to know when all servers sleep. It sets this, then looks whether they do; who goes to
   // sleep sets its bit, then looks at this: one of them sees that all sleep.
   std::atomic<bool>& awaits_all() noexcept { return awaits_all_; }
@@ -129,6 +137,7 @@ class IdleSet {
   alignas(64) std::atomic<std::uint32_t> listeners_;
   std::atomic<std::uint32_t> searching_{0};
   std::atomic<bool> monitor_sleeps_{false};
+  std::atomic<bool> monitor_naps_{false};
   std::atomic<bool> awaits_all_{false};
   const bool has_barrier_;
   const std::uint32_t servers_;

@@ -11,6 +11,7 @@
 
 #include "kernel_shim/block_oracle.h"
 #include "kernel_shim/task.h"
+#include "runtime/base/cpu_share.h"
 #include "runtime/base/published.h"
 #include "runtime/base/relaxed.h"
 #include "runtime/base/slice.h"
@@ -116,9 +117,11 @@ struct alignas(64) Worker {
 
   // The server that was taken away while a fiber computed on and on: see hogs.h.
   std::atomic<Server*> hog_of{nullptr};
-  // The monitor's: the CPU clock of a hog, and since when it has stood still.
-  std::int64_t hog_clock = -1;
+  // The monitor's: whether a hog computes, since when it has stood still, and for how long it must
+  // before /proc is asked again.
+  CpuClockLook hog_cpu;
   std::int64_t hog_still_since = 0;
+  std::int64_t hog_ask_after = 0;
 
   // See retake.h.
   long blocks = 0;  // of its thread, when it last began to hold a server
