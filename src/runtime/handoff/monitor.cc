@@ -159,7 +159,7 @@ bool Monitor::look_for_deadlocks() noexcept {
 
 bool Monitor::any_suspect() const noexcept {
   return std::any_of(seen_.get(), seen_.get() + rt_.servers().size(),
-                     [](const Seen& seen) { return seen.suspect != 0; });
+                     [](const Seen& seen) { return seen.suspect; });
 }
 
 std::int64_t Monitor::look_around() noexcept {
@@ -184,18 +184,19 @@ void Monitor::serve_timers(Server& s) noexcept {
 
 std::int64_t Monitor::serve_holder(Server& s, Seen& seen) noexcept {
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
-  const std::uint64_t suspect = std::exchange(seen.suspect, 0);
-  const Worker* const last = std::exchange(seen.holder, nullptr);
+  const bool same_holder = std::exchange(seen.word, word) == word;
+  const bool suspected = std::exchange(seen.suspect, false) && same_holder;
   if (word == 0 || rt_.idle().is_idle(s.index)) {
     hogs_.note_rest(s);
     return kLongPeriod;
   }
   const std::int64_t now = now_ns();
   const Worker& holder = rt_.workers().at(worker_of(word));
-  seen.holder = &holder;
   const std::int64_t clock = clock_ns(holder.cpu_clock);
   const CpuShare share = seen.cpu.look(clock, now);
-  const bool at_work = last == &holder && share == CpuShare::kNearlyAll;
+  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
+  const std::uint32_t turns = tick - std::exchange(seen.tick, tick);
+  const bool at_work = same_holder && (share == CpuShare::kNearlyAll || turns >= kManyTurns);
   hogs_.note_turn(s, word, clock, now);
   const std::int64_t usual = at_work && rt_.standby_of(s) != nullptr ? kLongPeriod : kPeriod;
   // A worker that blocks with nothing queued is no loss, until there is.
@@ -203,19 +204,19 @@ std::int64_t Monitor::serve_holder(Server& s, Seen& seen) noexcept {
   if ((word & kOffered) != 0) return pass_on(s, now);
   if (rt_.options().handoff == Handoff::kOff || !may_be_blocked(holder)) return usual;
   if (!at_work) {
-    seen.suspect = word;
-    if (suspect != word) {
+    seen.suspect = true;
+    if (!suspected) {
       seen.oracle = 0;
       seen.since = now;
     }
-    if (is_seen_blocked(seen, now)) return pass_on(s, seen.since);
+    if (is_seen_blocked(holder, seen, now)) return pass_on(s, seen.since);
   }
   return rt_.has_work_behind(s) ? std::min(usual, hogs_.serve(s, holder, now)) : usual;
 }
 
-bool Monitor::is_seen_blocked(Seen& seen, std::int64_t now) noexcept {
-  return rt_.oracle().look(seen.holder->subject, seen.oracle) == shim::Look::kBlocked &&
-         is_blocked(*seen.holder, now - seen.since);
+bool Monitor::is_seen_blocked(const Worker& holder, Seen& seen, std::int64_t now) noexcept {
+  return rt_.oracle().look(holder.subject, seen.oracle) == shim::Look::kBlocked &&
+         is_blocked(holder, now - seen.since);
 }
 
 std::int64_t Monitor::pass_on(Server& s, std::int64_t blocked_since) noexcept {

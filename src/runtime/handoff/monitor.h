@@ -12,7 +12,8 @@
 // Each look takes 10 to 20 us of a CPU that has other work: a timer's interrupt, two switches, cold
 // caches. So there are no more than are of use. Two looks, kBetweenLooks apart, see a block that
 // would not last from one period to the next; but of a worker that has had a CPU nearly all the
-// time since the last look one is enough. Where all have, and no woken fiber waits, it naps for
+// time since the last look, or has switched kManyTurns times, one is enough: that one is at work.
+// Where all are, and no woken fiber waits, it naps for
 // kLongPeriod: their CPUs are their own, so that standbys will notice when they block. Whoever
 // wakes a fiber from outside that finds no server at rest, and none whose fiber is about to end,
 // ends the nap (IdleSet::monitor_naps). What can still be late by that time is a fiber woken by one
@@ -52,6 +53,7 @@ class Monitor {
   static constexpr std::int64_t kBetweenLooks = 50'000;
   static constexpr std::int64_t kPeriod = 1'000'000;
   static constexpr std::int64_t kLongPeriod = 4'000'000;
+  static constexpr std::uint32_t kManyTurns = 16;
   static constexpr std::int64_t kLinger = 100'000'000;
   static constexpr std::int64_t kPublishPeriod = 100'000'000;
 
@@ -81,11 +83,12 @@ class Monitor {
  private:
   // What the last look at a server showed.
   struct Seen {
-    std::uint64_t suspect = 0;  // the word, if its holder may be blocked,
-    std::uint64_t oracle = 0;   // what the oracle saw of that one,
-    std::int64_t since = 0;     // and since when it is suspected
-    const Worker* holder = nullptr;
-    CpuClockLook cpu;  // of the holder
+    std::uint64_t word = 0;
+    std::uint32_t tick = 0;
+    CpuClockLook cpu;          // of the holder,
+    bool suspect = false;      // which may be blocked,
+    std::uint64_t oracle = 0;  // as the oracle saw it,
+    std::int64_t since = 0;    // since when
   };
 
   void run() noexcept;
@@ -95,7 +98,7 @@ class Monitor {
   std::int64_t look_around() noexcept;
   std::int64_t serve_holder(Server& s, Seen& seen) noexcept;
   std::int64_t pass_on(Server& s, std::int64_t blocked_since) noexcept;
-  bool is_seen_blocked(Seen& seen, std::int64_t now) noexcept;
+  bool is_seen_blocked(const Worker& holder, Seen& seen, std::int64_t now) noexcept;
   void serve_timers(Server& s) noexcept;
   void serve_spares() noexcept;
   void wait_for_next_look(std::int64_t period) noexcept;
