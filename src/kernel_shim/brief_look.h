@@ -7,12 +7,12 @@
 // Rejected: a shorter look. Whoever was woken answers one who has just gone to sleep, so both sleep
 // for ever, or, after a lucky moment, never: the same calls took 1 or 30 us.
 //
-// It learns. After a few looks in vain (a long answer, another thread on the other CPU) it takes
-// only one of many chances.
+// It learns (trust.h): a long answer, or another thread on the other CPU, makes looks vain.
 #ifndef UMCG_KERNEL_SHIM_BRIEF_LOOK_H_
 #define UMCG_KERNEL_SHIM_BRIEF_LOOK_H_
 
 #include "kernel_shim/cpu_relax.h"
+#include "kernel_shim/trust.h"
 
 namespace umcg::inline v0::internal::shim {
 
@@ -21,24 +21,21 @@ class BriefLook {
  public:
   template <class Seen>
   bool sees(const Seen& seen) noexcept(noexcept(seen())) {
-    if (doubt_ == kDoubt && ++skipped_ % kSeldom != 0) return false;
+    if (!trust_.takes_this_chance()) return false;
     for (int i = 0; i < kTries; ++i) {
       if (seen()) {
-        doubt_ = 0;
+        trust_.has_paid();
         return true;
       }
       cpu_relax();
     }
-    if (doubt_ < kDoubt) ++doubt_;
+    trust_.was_in_vain();
     return false;
   }
 
  private:
   static constexpr int kTries = 1000;  // 20 to 50 us
-  static constexpr int kDoubt = 8;
-  static constexpr unsigned kSeldom = 32;
-  int doubt_ = 0;
-  unsigned skipped_ = 0;
+  Trust trust_;
 };
 
 }  // namespace umcg::inline v0::internal::shim

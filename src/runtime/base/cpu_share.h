@@ -21,18 +21,20 @@ class CpuClockLook {
  public:
   // With the thread's CPU clock, in ns. The first look tells nothing of use.
   CpuShare look(std::int64_t clock, std::int64_t now) noexcept {
-    const std::int64_t elapsed = now - std::exchange(at_, now);
+    elapsed_ = now - std::exchange(at_, now);
     ran_ = clock - std::exchange(clock_, clock);
     if (ran_ == 0) return CpuShare::kNone;
-    return is_nearly_all(ran_, elapsed) ? CpuShare::kNearlyAll : CpuShare::kSome;
+    return is_nearly_all(ran_, elapsed_) ? CpuShare::kNearlyAll : CpuShare::kSome;
   }
   // Between the last two looks, in ns.
   std::int64_t ran() const noexcept { return ran_; }
+  std::int64_t elapsed() const noexcept { return elapsed_; }
 
  private:
   std::int64_t at_ = 0;
   std::int64_t clock_ = -1;
   std::int64_t ran_ = 0;
+  std::int64_t elapsed_ = 0;
 };
 
 }  // namespace umcg::inline v0::internal

@@ -198,7 +198,8 @@ std::int64_t Monitor::serve_holder(Server& s, Seen& seen) noexcept {
   const std::uint32_t turns = tick - std::exchange(seen.tick, tick);
   const bool at_work = same_holder && (share == CpuShare::kNearlyAll || turns >= kManyTurns);
   hogs_.note_turn(s, word, clock, now);
-  const std::int64_t usual = at_work && rt_.standby_of(s) != nullptr ? kLongPeriod : kPeriod;
+  const bool for_long = at_work && seen.cpu.elapsed() >= kPeriod / 2;
+  const std::int64_t usual = for_long && rt_.standby_of(s) != nullptr ? kLongPeriod : kPeriod;
   // A worker that blocks with nothing queued is no loss, until there is.
   if (!rt_.has_queued_work()) return usual;
   if ((word & kOffered) != 0) return pass_on(s, now);

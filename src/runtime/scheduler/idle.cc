@@ -86,7 +86,7 @@ FiberCore* look_here(Server& s) noexcept {
 
 // Looks around for a while, for longer where fibers come and go, and at last without regard. The
 // server is counted as searching.
-FiberCore* search(Server& s) noexcept {
+FiberCore* search_on(Server& s) noexcept {
   LoneFiber seen;
   int last = kSearchRounds;
   for (int round = 1; round <= last; ++round) {
@@ -105,6 +105,16 @@ FiberCore* search(Server& s) noexcept {
     for (int i = 0; i < pauses; ++i) cpu_relax();
   }
   return nullptr;
+}
+
+// One that is alone gets work from outside only. Where that never comes within a search, most often
+// because whoever would send it needs this CPU, the search is time lost for both.
+FiberCore* search(Server& s) noexcept {
+  const bool alone = s.rt->servers().size() == 1;
+  if (alone && !s.search_pays.takes_this_chance()) return nullptr;
+  FiberCore* const f = search_on(s);
+  f != nullptr ? s.search_pays.has_paid() : s.search_pays.was_in_vain();
+  return f;
 }
 
 // Sleeps until the server's idle bit has been cleared, by a waker or, at a deadline, by ourselves.
