@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sleeps and deadlines: never early, in order, taken back when the wait ends otherwise.
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <atomic>
@@ -49,6 +50,18 @@ TEST(TimersOnAThread, SleepIsNotEarlyAndStops) {
   source.request_stop();
   EXPECT_EQ(umcg::this_fiber::sleep_until(kLong, source.get_token()), WaitStatus::kStopped);
   EXPECT_EQ(umcg::this_fiber::sleep_until(1ms, std::stop_token()), WaitStatus::kTimeout);
+}
+
+// Its server slept with a short one, which is nobody else's.
+TEST_P(Timers, AFiberHasTheTimerSlackOfItsThread) {
+  const int slack = ::prctl(PR_GET_TIMERSLACK);
+  umcg::Runtime rt(options());
+  rt.spawn([&] {
+      for (int i = 0; i < 10; ++i) {
+        umcg::this_fiber::sleep_for(1ms);
+        EXPECT_EQ(::prctl(PR_GET_TIMERSLACK), slack);
+      }
+    }).join();
 }
 
 TEST_P(Timers, SleepIsCutShortByAStop) {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_shim/workers/watcher.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <new>
 
 #include "kernel_shim/clock.h"
 #include "kernel_shim/oracle/proc_files.h"
 #include "kernel_shim/service_thread.h"
+#include "kernel_shim/timer_slack.h"
 #include "kernel_shim/workers/worker_steps.h"
 
 namespace umcg::inline v0::internal::shim {
@@ -65,7 +64,7 @@ void Watcher::wake_if_asleep() noexcept {
 }
 
 void Watcher::run() noexcept {
-  ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each nap
+  shorten_timer_slack();
   std::int64_t period = kShortPeriod;
   while (!stopping_.load(std::memory_order_seq_cst)) {
     const Found found = look_around();

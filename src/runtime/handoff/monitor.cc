@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/handoff/monitor.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <new>
 #include <utility>
 
 #include "kernel_shim/service_thread.h"
 #include "kernel_shim/task.h"
+#include "kernel_shim/timer_slack.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/slice.h"
 #include "runtime/handoff/handoff.h"
@@ -66,7 +65,7 @@ void Monitor::tell_if_all_sleep() noexcept {
 }
 
 void Monitor::run() noexcept {
-  ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each look
+  shim::shorten_timer_slack();
   set_time_slice(0, TimeSlice::kShort);
   std::int64_t last_queued = now_ns();
   while (!stopping_.load(std::memory_order_seq_cst)) {

@@ -2,7 +2,6 @@
 #include "runtime/handoff/standby.h"
 
 #include <sched.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "kernel_shim/run_state.h"
 #include "kernel_shim/service_thread.h"
 #include "kernel_shim/task.h"
+#include "kernel_shim/timer_slack.h"
 #include "runtime/base/clock.h"
 #include "runtime/cpu_count.h"
 #include "runtime/handoff/handoff.h"
@@ -48,7 +48,7 @@ bool Standby::start(RuntimeCore& rt, Server& server, int cpu) {
   std::thread thread;
   try {
     thread = start_service_thread(name, [&started, able = verdict.get_future(), this]() mutable {
-      ::prctl(PR_SET_TIMERSLACK, 1'000);  // 1 us; the default would add 50 to each nap
+      shim::shorten_timer_slack();
       started.set_value(static_cast<pid_t>(::syscall(SYS_gettid)));
       if (able.get()) run();
     });

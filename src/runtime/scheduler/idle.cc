@@ -15,9 +15,11 @@
 // all sleep is set by nobody but an overtaken worker, which wakes a server. If the keeper goes to
 // work, servers that run look at their own heaps, and the monitor at all of them.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "kernel_shim/cpu_relax.h"
+#include "kernel_shim/timer_slack.h"
 #include "runtime/base/clock.h"
 #include "runtime/handoff/hogs.h"
 #include "runtime/handoff/server_word.h"
@@ -125,6 +127,8 @@ bool sleep(Worker& w, Server& s) noexcept {
   const std::int64_t deadline = rt.keeper().volunteer(rt.earliest_deadline());
   const bool may_begin = s.hogs.load() != 0 && s.hogs.load() < Hogs::kMost && rt.has_queued_work();
   const std::int64_t until = may_begin ? std::min(deadline, s.next_fresh_at) : deadline;
+  std::optional<shim::ShortTimerSlack> on_time;
+  if (until != kNeverNs) on_time.emplace();
   bool woken = true;
   while (rt.idle().is_idle(s.index)) {
     if (rt.workers().stopping() || (shim::wait(*w.task, until) != 0 && now_ns() >= until)) {
@@ -132,6 +136,7 @@ bool sleep(Worker& w, Server& s) noexcept {
       break;
     }
   }
+  on_time.reset();
   rt.keeper().resign(deadline);
   // With timers armed and the keeper at work, somebody must see to them.
   if (rt.earliest_deadline() != kNeverNs) rt.monitor().wake_if_asleep();

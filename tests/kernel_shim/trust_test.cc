@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was tried in vain again and again is tried seldom, until it pays.
+#include "kernel_shim/trust.h"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using umcg::internal::shim::Trust;
+
+// Of so many chances, each of them in vain.
+int tries(Trust& trust, int chances) {
+  int tried = 0;
+  for (int i = 0; i < chances; ++i) {
+    if (!trust.takes_this_chance()) continue;
+    ++tried;
+    trust.was_in_vain();
+  }
+  return tried;
+}
+
+TEST(Trust, BecomesDoubtAfterTriesInVain) {
+  Trust trust;
+  EXPECT_EQ(tries(trust, 8), 8);
+  EXPECT_EQ(tries(trust, 320), 10);
+}
+
+TEST(Trust, ComesBackWithOneThatPays) {
+  Trust trust;
+  (void)tries(trust, 100);
+  trust.has_paid();
+  EXPECT_EQ(tries(trust, 8), 8);
+}
+
+}  // namespace
