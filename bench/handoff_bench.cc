@@ -9,6 +9,8 @@
 //     block_to_next_hog         the same beside a thread that computes on the same CPU
 //     sleeper_beside_hogs       how late a sleep of 1 ms ends beside 4 tasks that compute 20 ms
 //                               between yields
+//     woken_beside_hogs         how late one runs whom a thread outside wakes each 5 ms, from when
+//                               that should have woken it, beside a task that computes for each CPU
 //     hog_tasks                 200 tasks that compute 20 ms: each one's share of the time, and how
 //                               many threads that took
 #include <fcntl.h>
@@ -189,6 +191,49 @@ void add_sleeper(int servers, Sleep sleep) {
       });
 }
 
+template <class Impl>
+void add_woken(int servers) {
+  add_once("handoff/woken_beside_hogs", Impl::name(servers), servers, [=](benchmark::State& state) {
+    const int rounds = full_or_smoke(100, 5);
+    const std::int64_t steps = steps_for(full_or_smoke<std::chrono::nanoseconds>(20ms, 200us));
+    std::vector<Clock::duration> delays;
+    Impl impl(servers);
+    for (auto _ : state) {
+      const Clock::time_point start = Clock::now();
+      impl.run([&] {
+        std::atomic<bool> stop{false};
+        typename Impl::Semaphore called(0);
+        std::vector<Clock::time_point> due(static_cast<std::size_t>(rounds));
+        std::vector<typename Impl::Handle> hogs;
+        for (int i = 0; i < servers; ++i) {
+          hogs.push_back(Impl::spawn([&] {
+            while (!stop) {
+              benchmark::DoNotOptimize(work(steps));
+              Impl::yield();
+            }
+          }));
+        }
+        std::thread waker([&] {
+          for (Clock::time_point& t : due) {
+            t = Clock::now() + 5ms;
+            std::this_thread::sleep_until(t);
+            called.release();
+          }
+        });
+        for (const Clock::time_point& t : due) {
+          called.acquire();
+          delays.push_back(Clock::now() - t);
+        }
+        stop = true;
+        for (auto& hog : hogs) hog.join();
+        waker.join();
+      });
+      state.SetIterationTime(seconds_of(Clock::now() - start));
+    }
+    report_delays(state, delays, rounds);
+  });
+}
+
 // threads(impl, tasks): how many there were at most.
 template <class Impl, class Threads>
 void add_hog_tasks(const char* impl_name, int servers, int arg, Threads threads) {
@@ -222,6 +267,9 @@ void add_hogs(int servers) {
   if (servers == 1) add_sleeper<BoostFiber>(1, boost_sleep);
   if (servers == 2) add_sleeper<BoostStealing>(2, boost_sleep);
 #endif
+
+  add_woken<Umcg>(servers);
+  add_woken<StdThreads>(servers);
 
   add_hog_tasks<Umcg>("umcg", servers, servers, [](const Umcg& impl, int) {
     return static_cast<double>(impl.stats().workers_peak);

@@ -149,6 +149,42 @@ func sleeper(hogs, rounds int) func() (map[string]float64, bool) {
 	}
 }
 
+// wokenBesideHogs says how late a goroutine runs that another one sends to after each 5 ms in a
+// blocking call, beside one for each CPU that computes.
+func wokenBesideHogs() (map[string]float64, bool) {
+	rounds, steps := fullOrSmoke(100, 5), hogSteps()
+	hogs := runtime.GOMAXPROCS(0)
+	var stop atomic.Bool
+	var running sync.WaitGroup
+	running.Add(hogs)
+	for i := 0; i < hogs; i++ {
+		go func() {
+			for !stop.Load() {
+				work(steps)
+				runtime.Gosched()
+			}
+			running.Done()
+		}()
+	}
+	due := make(chan time.Time, rounds)
+	go func() {
+		for i := 0; i < rounds; i++ {
+			at := time.Now().Add(5 * time.Millisecond)
+			rawSleep(5 * time.Millisecond)
+			due <- at
+		}
+	}()
+	delays := make([]float64, rounds)
+	for i := range delays {
+		delays[i] = float64(time.Since(<-due).Nanoseconds())
+	}
+	stop.Store(true)
+	running.Wait()
+	sort.Float64s(delays)
+	at := func(q float64) float64 { return delays[int(q*float64(rounds-1))] }
+	return map[string]float64{"ns_per_op": at(0.5), "p99_ns": at(0.99)}, true
+}
+
 // hogTasks also says how many threads the process has afterwards: Go keeps them.
 func hogTasks() (map[string]float64, bool) {
 	tasks, steps := fullOrSmoke(200, 20), hogSteps()

@@ -235,6 +235,7 @@ var benchmarks = []benchmark{
 	{name: "blocking/read_block_yield", once: true, prepare: prepareTimers(64), run: rawBlock(64, 100, true, readBlock)},
 	{name: "blocking/read_block_6400", once: true, prepare: prepareTimers(6400), run: rawBlock(6400, 1, false, readBlock)},
 	{name: "handoff/sleeper_beside_hogs", figures: sleeper(4, 300)},
+	{name: "handoff/woken_beside_hogs", figures: wokenBesideHogs},
 	{name: "handoff/hog_tasks", figures: hogTasks},
 	{name: "million/parked_1m", servers: 1, figures: parked(1000000)},
 	{name: "million/parked_100k", servers: 1, figures: parked(100000)},
