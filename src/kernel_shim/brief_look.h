@@ -35,7 +35,7 @@ class BriefLook {
 
  private:
   static constexpr int kTries = 1000;  // 20 to 50 us
-  Trust trust_;
+  Trust<8> trust_;
 };
 
 }  // namespace umcg::inline v0::internal::shim

@@ -9,7 +9,8 @@ namespace {
 using umcg::internal::shim::Trust;
 
 // Of so many chances, each of them in vain.
-int tries(Trust& trust, int chances) {
+template <int kMakesUpFor>
+int tries(Trust<kMakesUpFor>& trust, int chances) {
   int tried = 0;
   for (int i = 0; i < chances; ++i) {
     if (!trust.takes_this_chance()) continue;
@@ -20,16 +21,23 @@ int tries(Trust& trust, int chances) {
 }
 
 TEST(Trust, BecomesDoubtAfterTriesInVain) {
-  Trust trust;
+  Trust<8> trust;
   EXPECT_EQ(tries(trust, 8), 8);
   EXPECT_EQ(tries(trust, 320), 10);
 }
 
 TEST(Trust, ComesBackWithOneThatPays) {
-  Trust trust;
-  (void)tries(trust, 100);
+  Trust<8> trust;
+  (void)tries(trust, 8);
   trust.has_paid();
   EXPECT_EQ(tries(trust, 8), 8);
+}
+
+TEST(Trust, OneThatPaysMakesUpForSoMany) {
+  Trust<2> trust;
+  (void)tries(trust, 8);
+  trust.has_paid();
+  EXPECT_EQ(tries(trust, 2 + 31), 2);
 }
 
 }  // namespace

@@ -52,6 +52,15 @@ void Monitor::wake_if_asleep() noexcept {
   if (rt_.idle().clear_monitor_sleeps()) wake();
 }
 
+void Monitor::timer_armed(std::int64_t deadline) noexcept {
+  wake_if_asleep();
+  std::int64_t next = next_look_.load(std::memory_order_seq_cst);
+  if (deadline < next - kPeriod - kGrace && !rt_.keeper().keeps(deadline) &&
+      next_look_.compare_exchange_strong(next, 0, std::memory_order_seq_cst)) {
+    wake();
+  }
+}
+
 void Monitor::end_nap() noexcept {
   if (rt_.idle().end_monitor_nap()) wake();
 }
@@ -93,16 +102,23 @@ void Monitor::run() noexcept {
   }
 }
 
+std::int64_t Monitor::earliest_unkept() const noexcept {
+  const std::int64_t earliest = rt_.earliest_deadline();
+  return rt_.keeper().keeps(earliest) ? kNeverNs : earliest;
+}
+
 void Monitor::wait_for_next_look(std::int64_t period) noexcept {
   const std::int64_t now = now_ns();
-  const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
-  const std::int64_t next = due < now + period ? due + kGrace : now + period;
+  next_look_.store(now + period, std::memory_order_seq_cst);
+  const std::int64_t due = earliest_unkept();
+  std::int64_t next = due < now + period ? due + kGrace : now + period;
   // Where fibers come and go the servers look for themselves, and would end each nap at once.
   const bool naps = period == kLongPeriod && hogs_.all_compute();
-  if (naps) rt_.idle().begin_monitor_nap();
-  if (!naps || rt_.inject_queue().urgent_size() == 0) {
-    (void)shim::wait(*task_, std::max(next, now + kShortPeriod));
+  if (naps) {
+    rt_.idle().begin_monitor_nap();
+    if (rt_.inject_queue().urgent_size() != 0) next = now;
   }
+  (void)shim::wait(*task_, std::max(next, now + kShortPeriod));
   if (naps) (void)rt_.idle().end_monitor_nap();
 }
 
@@ -134,7 +150,7 @@ void Monitor::sleep_deep() noexcept {
     idle.set_monitor_sleeps();
     observer_.look_now(now_ns());
     const bool all_sleep = look_for_deadlocks();
-    const std::int64_t due = rt_.keeper().present() ? kNeverNs : rt_.earliest_deadline();
+    const std::int64_t due = earliest_unkept();
     const std::int64_t until = due == kNeverNs ? kNeverNs : due + kGrace;
     if (!rt_.has_queued_work() && !rt_.interrupts().any() &&
         !stopping_.load(std::memory_order_seq_cst)) {

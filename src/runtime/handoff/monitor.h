@@ -13,11 +13,16 @@
 // caches. So there are no more than are of use. Two looks, kBetweenLooks apart, see a block that
 // would not last from one period to the next; but of a worker that has had a CPU nearly all the
 // time since the last look, or has switched kManyTurns times, one is enough: that one is at work.
-// Where all are, and no woken fiber waits, it naps for
-// kLongPeriod: their CPUs are their own, so that standbys will notice when they block. Whoever
-// wakes a fiber from outside that finds no server at rest, and none whose fiber is about to end,
-// ends the nap (IdleSet::monitor_naps). What can still be late by that time is a fiber woken by one
-// that then computes on, and a block beside a thread of others that has just begun to compute.
+// Where all are, and no woken fiber waits, it naps for kLongPeriod: their CPUs are their own, so
+// that standbys will notice when they block. Whoever wakes a fiber from outside ends the nap if all
+// servers run fibers that compute (IdleSet::monitor_naps), and so does whoever arms a timer that
+// would be late by more than kPeriod (next_look_). What can still be late by a nap is a fiber woken
+// by one that then computes on, and a block beside a thread of others that has just begun to
+// compute.
+//
+// Race: a timer is armed while the monitor goes to nap. It stores when it will look, then reads the
+// deadlines; who arms stores the deadline, then reads that time (all seq_cst). Waking it for each
+// timer would cost more looks than the nap saves.
 //
 // What it does: fires timers that are overdue because their server runs one fiber for long; has a
 // spare claim a server with queued work whose holder offers it (blocking.h) or is seen to block
@@ -71,6 +76,8 @@ class Monitor {
   void wake_if_asleep() noexcept;
   // By a server that is about to sleep, after it has said so.
   void tell_if_all_sleep() noexcept;
+  // By whoever has armed a timer. Wakes the monitor if it sleeps, or would look too late.
+  void timer_armed(std::int64_t deadline) noexcept;
   // By whoever has woken a fiber from outside, after it is queued.
   void end_nap() noexcept;
   // By whoever has asked a call of interruptible() to stop.
@@ -101,6 +108,8 @@ class Monitor {
   bool is_seen_blocked(const Worker& holder, Seen& seen, std::int64_t now) noexcept;
   void serve_timers(Server& s) noexcept;
   void serve_spares() noexcept;
+  // The earliest deadline that no sleeping server keeps, or kNeverNs.
+  std::int64_t earliest_unkept() const noexcept;
   void wait_for_next_look(std::int64_t period) noexcept;
   void sleep_deep() noexcept;
   // False: a server still runs. The last one that goes to sleep takes back IdleSet::awaits_all().
@@ -112,6 +121,7 @@ class Monitor {
   WorkerBound bound_;
   Observer observer_;
   std::unique_ptr<Seen[]> seen_;
+  std::atomic<std::int64_t> next_look_{0};
   std::int64_t published_at_ = 0;  // for readers of other processes (live_page.h)
   shim::Task* task_ = nullptr;
   std::atomic<bool> spare_wanted_{false};

@@ -282,7 +282,7 @@ void arm_timer(Timer& timer) noexcept {
   Worker* const w = current_worker();
   if (enter(*w)) {
     w->server->timers.insert(timer);
-    w->rt->monitor().wake_if_asleep();
+    w->rt->monitor().timer_armed(timer.deadline());
     leave(*w);
     return;
   }

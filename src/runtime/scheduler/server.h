@@ -69,7 +69,7 @@ struct alignas(128) Server {
   bool short_slices = false;       // the holder's thread has them (TimeSlice::kShort)
   std::int64_t next_fresh_at = 0;  // beside a hog: when to begin a new fiber,
   std::int64_t next_hog_at = 0;    // and when one that will be another
-  shim::Trust search_pays;
+  shim::Trust<2> search_pays;
   std::uint32_t random = 1;
   std::int64_t oldest_fresh = 0;        // which new fiber was the oldest at the last fair pick,
   std::int64_t oldest_fresh_since = 0;  // and since when, as far as is known

@@ -29,7 +29,10 @@ class Keeper {
       deadline_.compare_exchange_strong(deadline, kNeverNs, std::memory_order_seq_cst);
     }
   }
-  bool present() const noexcept { return deadline_.load(std::memory_order_seq_cst) != kNeverNs; }
+  // Whether a sleeping server wakes by then.
+  bool keeps(std::int64_t deadline) const noexcept {
+    return deadline_.load(std::memory_order_seq_cst) <= deadline;
+  }
 
  private:
   std::atomic<std::int64_t> deadline_{kNeverNs};

@@ -32,6 +32,7 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
+  std::int64_t deadline() const noexcept { return deadline_; }
   // After this nobody else refers to the timer.
   void cancel() noexcept;
 
