@@ -25,25 +25,52 @@ std::uint64_t plain_address(std::uint64_t pc) noexcept {
 #endif
 }
 
-bool follows_a_call(std::uint64_t pc) noexcept {
+enum class Call : std::uint8_t { kNone, kOfAnother, kPerhaps };
+
+#if defined(__x86_64__)
+// A jump through memory, as calls of another object's functions go by way of.
+bool is_trampoline(std::uint64_t function) noexcept {
+  constexpr std::uint64_t kLongest = 7;
+  FrameEntry entry;  // else there need not be anything to read
+  if (!find_frame_entry(function, entry) || !find_frame_entry(function + kLongest - 1, entry)) {
+    return false;
+  }
+  const auto* code = reinterpret_cast<const std::uint8_t*>(function);
+  constexpr std::uint8_t kEndbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
+  if (__builtin_memcmp(code, kEndbr, sizeof kEndbr) == 0) code += sizeof kEndbr;
+  if (*code == 0xf2) ++code;
+  return code[0] == 0xff && code[1] == 0x25;
+}
+#endif
+
+// Whether there is a call before that address, and whether it may be of the function that begins
+// there.
+Call call_before(std::uint64_t pc, [[maybe_unused]] std::uint64_t function) noexcept {
   LoadedObject object;
   FrameEntry entry;
-  if (!find_object(pc, object) || !find_frame_entry(pc - 1, entry)) return false;
+  if (!find_object(pc, object) || !find_frame_entry(pc - 1, entry)) return Call::kNone;
   const auto* const code = reinterpret_cast<const std::uint8_t*>(pc);
 #if defined(__x86_64__)
   constexpr std::uint64_t kLongestCall = 7;
-  if (pc - kLongestCall < entry.start) return false;
-  if (code[-5] == 0xe8) return true;             // relative
-  for (int length = 2; length <= 7; ++length) {  // through a register or memory: ff /2
-    if (code[-length] == 0xff && (code[1 - length] & 0x38) == 0x10) return true;
+  if (pc - kLongestCall < entry.start) return Call::kNone;
+  if (code[-5] == 0xe8) {  // relative
+    std::int32_t distance;
+    __builtin_memcpy(&distance, code - sizeof distance, sizeof distance);
+    const std::uint64_t called = pc + static_cast<std::uint64_t>(std::int64_t{distance});
+    return called == function || is_trampoline(called) ? Call::kPerhaps : Call::kOfAnother;
   }
-  return false;
+  for (int length = 2; length <= 7; ++length) {  // through a register or memory: ff /2
+    if (code[-length] == 0xff && (code[1 - length] & 0x38) == 0x10) return Call::kPerhaps;
+  }
+  return Call::kNone;
 #else
   constexpr std::uint64_t kCall = 4;
-  if (pc % kCall != 0 || pc - kCall < entry.start) return false;
+  if (pc % kCall != 0 || pc - kCall < entry.start) return Call::kNone;
   std::uint32_t instruction;
   __builtin_memcpy(&instruction, code - kCall, sizeof instruction);
-  return instruction >> 26 == 0x25 || (instruction & 0xfffffc1f) == 0xd63f0000;  // bl, blr
+  const bool calls =
+      instruction >> 26 == 0x25 || (instruction & 0xfffffc1f) == 0xd63f0000;  // bl, blr
+  return calls ? Call::kPerhaps : Call::kNone;
 #endif
 }
 
@@ -157,11 +184,13 @@ bool Unwinder::guess(Registers& r, const StackRange& stack) noexcept {
   if (found != nullptr) stuck_at_ = *found;
   std::uint64_t at = (r.sp() + kWord - 1) & ~(kWord - 1);
   Registers first;
+  Registers second;  // leads to the end, but called another function
   for (std::uint64_t i = 0; i < kGuessWords; ++i, at += kWord) {
     std::uint64_t word = 0;
     if (!stack.read(at, word)) break;
     word = plain_address(word);
-    if (!follows_a_call(word)) continue;
+    const Call call = call_before(word, found != nullptr ? entry.start : 0);
+    if (call == Call::kNone) continue;
     Registers caller = r;
     // What the tables say of the frame is true all the same, once it is known where it is.
     if (found == nullptr || apply(stuck_at_, entry, at + kWord, caller, stack) != Step::kFound ||
@@ -171,9 +200,14 @@ bool Unwinder::guess(Registers& r, const StackRange& stack) noexcept {
     }
     if (first.pc == 0) first = caller;
     if (!leads_to_the_end(caller, stack)) continue;
+    if (call == Call::kOfAnother) {
+      if (second.pc == 0) second = caller;
+      continue;
+    }
     r = caller;
     return true;
   }
+  if (second.pc != 0) first = second;
   if (first.pc != 0) r = first;
   return first.pc != 0;
 }

@@ -9,8 +9,10 @@
 //
 // Where the tables say nothing, or need a register that is not known, it guesses: it looks for the
 // next word that is the address after a call instruction, and prefers one from which the tables
-// lead to the stack's end: what calls that have returned left behind seldom does. Such frames are
-// marked.
+// lead to the stack's end: what calls that have returned left behind seldom does. Of those it
+// prefers one whose call may be of the function that it stands in. (What the dynamic linker leaves
+// on a fiber's stack, when the first function of all is called there that it must look up, leads to
+// the end too.) Such frames are marked.
 //
 // Rejected: frame pointers (libc and most programs have none); libunwind (a dependency; and its
 // remote interface wants the same reading of memory from us); _Unwind_Backtrace seeded by a
