@@ -159,34 +159,43 @@ void add_block_to_next(const char* name, int full_rounds) {
   });
 }
 
+// What act(delays) notes, as a task beside so many that compute 20 ms between yields.
+template <class Impl, class Act>
+std::vector<Clock::duration> delays_beside_hogs(benchmark::State& state, int servers, int hogs,
+                                                const Act& act) {
+  const std::int64_t steps = steps_for(full_or_smoke<std::chrono::nanoseconds>(20ms, 200us));
+  std::vector<Clock::duration> delays;
+  Impl impl(servers);
+  for (auto _ : state) {
+    const Clock::time_point start = Clock::now();
+    impl.run([&] {
+      std::atomic<bool> stop{false};
+      std::vector<typename Impl::Handle> computing;
+      for (int i = 0; i < hogs; ++i) {
+        computing.push_back(Impl::spawn([&] {
+          while (!stop) {
+            benchmark::DoNotOptimize(work(steps));
+            Impl::yield();
+          }
+        }));
+      }
+      act(delays);
+      stop = true;
+      for (auto& hog : computing) hog.join();
+    });
+    state.SetIterationTime(seconds_of(Clock::now() - start));
+  }
+  return delays;
+}
+
 // sleep(t) as the implementation has it.
 template <class Impl, class Sleep>
 void add_sleeper(int servers, Sleep sleep) {
   add_once(
       "handoff/sleeper_beside_hogs", Impl::name(servers), servers, [=](benchmark::State& state) {
         const int rounds = full_or_smoke(300, 5);
-        const std::int64_t steps = steps_for(full_or_smoke<std::chrono::nanoseconds>(20ms, 200us));
-        std::vector<Clock::duration> delays;
-        Impl impl(servers);
-        for (auto _ : state) {
-          const Clock::time_point start = Clock::now();
-          impl.run([&] {
-            std::atomic<bool> stop{false};
-            std::vector<typename Impl::Handle> hogs;
-            for (int i = 0; i < 4; ++i) {
-              hogs.push_back(Impl::spawn([&] {
-                while (!stop) {
-                  benchmark::DoNotOptimize(work(steps));
-                  Impl::yield();
-                }
-              }));
-            }
-            sleep_again_and_again(rounds, sleep, delays);
-            stop = true;
-            for (auto& hog : hogs) hog.join();
-          });
-          state.SetIterationTime(seconds_of(Clock::now() - start));
-        }
+        auto delays = delays_beside_hogs<Impl>(
+            state, servers, 4, [&](auto& noted) { sleep_again_and_again(rounds, sleep, noted); });
         report_delays(state, delays);
       });
 }
@@ -195,41 +204,22 @@ template <class Impl>
 void add_woken(int servers) {
   add_once("handoff/woken_beside_hogs", Impl::name(servers), servers, [=](benchmark::State& state) {
     const int rounds = full_or_smoke(100, 5);
-    const std::int64_t steps = steps_for(full_or_smoke<std::chrono::nanoseconds>(20ms, 200us));
-    std::vector<Clock::duration> delays;
-    Impl impl(servers);
-    for (auto _ : state) {
-      const Clock::time_point start = Clock::now();
-      impl.run([&] {
-        std::atomic<bool> stop{false};
-        typename Impl::Semaphore called(0);
-        std::vector<Clock::time_point> due(static_cast<std::size_t>(rounds));
-        std::vector<typename Impl::Handle> hogs;
-        for (int i = 0; i < servers; ++i) {
-          hogs.push_back(Impl::spawn([&] {
-            while (!stop) {
-              benchmark::DoNotOptimize(work(steps));
-              Impl::yield();
-            }
-          }));
+    auto delays = delays_beside_hogs<Impl>(state, servers, servers, [&](auto& noted) {
+      typename Impl::Semaphore called(0);
+      std::vector<Clock::time_point> due(static_cast<std::size_t>(rounds));
+      std::thread waker([&] {
+        for (Clock::time_point& t : due) {
+          t = Clock::now() + 5ms;
+          std::this_thread::sleep_until(t);
+          called.release();
         }
-        std::thread waker([&] {
-          for (Clock::time_point& t : due) {
-            t = Clock::now() + 5ms;
-            std::this_thread::sleep_until(t);
-            called.release();
-          }
-        });
-        for (const Clock::time_point& t : due) {
-          called.acquire();
-          delays.push_back(Clock::now() - t);
-        }
-        stop = true;
-        for (auto& hog : hogs) hog.join();
-        waker.join();
       });
-      state.SetIterationTime(seconds_of(Clock::now() - start));
-    }
+      for (const Clock::time_point& t : due) {
+        called.acquire();
+        noted.push_back(Clock::now() - t);
+      }
+      waker.join();
+    });
     report_delays(state, delays, rounds);
   });
 }

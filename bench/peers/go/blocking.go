@@ -119,41 +119,10 @@ func hogSteps() int {
 	return stepsFor(20 * time.Millisecond)
 }
 
-// sleeper says how late a sleep of 1 ms ends beside so many goroutines that compute.
-func sleeper(hogs, rounds int) func() (map[string]float64, bool) {
-	return func() (map[string]float64, bool) {
-		rounds, steps := fullOrSmoke(rounds, 5), hogSteps()
-		var stop atomic.Bool
-		var running sync.WaitGroup
-		running.Add(hogs)
-		for i := 0; i < hogs; i++ {
-			go func() {
-				for !stop.Load() {
-					work(steps)
-					runtime.Gosched()
-				}
-				running.Done()
-			}()
-		}
-		delays := make([]float64, rounds)
-		for i := range delays {
-			due := time.Now().Add(time.Millisecond)
-			time.Sleep(time.Millisecond)
-			delays[i] = float64(time.Since(due).Nanoseconds())
-		}
-		stop.Store(true)
-		running.Wait()
-		sort.Float64s(delays)
-		at := func(q float64) float64 { return delays[int(q*float64(rounds-1))] }
-		return map[string]float64{"ns_per_op": at(0.5), "p99_ns": at(0.99)}, true
-	}
-}
-
-// wokenBesideHogs says how late a goroutine runs that another one sends to after each 5 ms in a
-// blocking call, beside one for each CPU that computes.
-func wokenBesideHogs() (map[string]float64, bool) {
-	rounds, steps := fullOrSmoke(100, 5), hogSteps()
-	hogs := runtime.GOMAXPROCS(0)
+// delaysBesideHogs says what act notes in so many delays, in ns, beside so many goroutines that
+// compute 20 ms between yields.
+func delaysBesideHogs(hogs, rounds int, act func(delays []float64)) (map[string]float64, bool) {
+	steps := hogSteps()
 	var stop atomic.Bool
 	var running sync.WaitGroup
 	running.Add(hogs)
@@ -166,23 +135,45 @@ func wokenBesideHogs() (map[string]float64, bool) {
 			running.Done()
 		}()
 	}
-	due := make(chan time.Time, rounds)
-	go func() {
-		for i := 0; i < rounds; i++ {
-			at := time.Now().Add(5 * time.Millisecond)
-			rawSleep(5 * time.Millisecond)
-			due <- at
-		}
-	}()
 	delays := make([]float64, rounds)
-	for i := range delays {
-		delays[i] = float64(time.Since(<-due).Nanoseconds())
-	}
+	act(delays)
 	stop.Store(true)
 	running.Wait()
 	sort.Float64s(delays)
 	at := func(q float64) float64 { return delays[int(q*float64(rounds-1))] }
 	return map[string]float64{"ns_per_op": at(0.5), "p99_ns": at(0.99)}, true
+}
+
+// sleeper says how late a sleep of 1 ms ends beside so many goroutines that compute.
+func sleeper(hogs, rounds int) func() (map[string]float64, bool) {
+	return func() (map[string]float64, bool) {
+		return delaysBesideHogs(hogs, fullOrSmoke(rounds, 5), func(delays []float64) {
+			for i := range delays {
+				due := time.Now().Add(time.Millisecond)
+				time.Sleep(time.Millisecond)
+				delays[i] = float64(time.Since(due).Nanoseconds())
+			}
+		})
+	}
+}
+
+// wokenBesideHogs says how late a goroutine runs that another one sends to after each 5 ms in a
+// blocking call, beside one for each CPU that computes.
+func wokenBesideHogs() (map[string]float64, bool) {
+	rounds := fullOrSmoke(100, 5)
+	return delaysBesideHogs(runtime.GOMAXPROCS(0), rounds, func(delays []float64) {
+		due := make(chan time.Time, rounds)
+		go func() {
+			for i := 0; i < rounds; i++ {
+				at := time.Now().Add(5 * time.Millisecond)
+				rawSleep(5 * time.Millisecond)
+				due <- at
+			}
+		}()
+		for i := range delays {
+			delays[i] = float64(time.Since(<-due).Nanoseconds())
+		}
+	})
 }
 
 // hogTasks also says how many threads the process has afterwards: Go keeps them.
