@@ -49,41 +49,50 @@ TEST(IdleSet, EachListenerCountsOnce) {
   EXPECT_FALSE(set.has_listeners());
 }
 
-// As between a server that goes to sleep and one that queues work, over and over: never do both
-// miss the other.
-void meet_often(bool has_barrier) {
+// Each of two threads does its part and says whether it saw the other, over and over: never do both
+// miss the other. rests(set) goes to rest, submits(set, queued) queues and looks.
+template <class Rests, class Submits>
+void meet_often(std::uint32_t servers, bool has_barrier, const Rests& rests,
+                const Submits& submits) {
   for (int i = 0; i < umcg_test::scaled(10'000); ++i) {
-    IdleSet set(2, has_barrier);
+    IdleSet set(servers, has_barrier);
     std::atomic<int> queued{0};
     std::atomic<int> ready{0};
-    bool sleeper_saw = false;
+    bool one_at_rest_saw = false;
     const auto meet = [&] {
       for (ready.fetch_add(1); ready.load() != 2;) std::this_thread::yield();
     };
-    std::thread sleeper([&] {
+    std::thread one_at_rest([&] {
       meet();
-      set.publish(0);
-      sleeper_saw = queued.load(std::memory_order_seq_cst) != 0;
+      rests(set);
+      one_at_rest_saw = queued.load(std::memory_order_seq_cst) != 0;
     });
     meet();
-    queued.store(1, std::memory_order_release);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    bool submitter_saw = set.has_listeners();
-    if (submitter_saw) {
-      IdleSet::fence_of_submitter();
-      submitter_saw = set.somebody_must_know();
-    }
-    sleeper.join();
-    ASSERT_TRUE(sleeper_saw || submitter_saw);
+    const bool submitter_saw = submits(set, queued);
+    one_at_rest.join();
+    ASSERT_TRUE(one_at_rest_saw || submitter_saw);
   }
+}
+
+// As between a server that goes to sleep and one that queues work.
+void sleep_and_submit(bool has_barrier) {
+  meet_often(
+      2, has_barrier, [](IdleSet& set) { set.publish(0); },
+      [](const IdleSet& set, std::atomic<int>& queued) {
+        queued.store(1, std::memory_order_release);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (!set.has_listeners()) return false;
+        IdleSet::fence_of_submitter();
+        return set.somebody_must_know();
+      });
 }
 
 TEST(IdleSet, SleeperOrSubmitterSeesTheOther) {
   if (!shim::prepare_process_barrier()) GTEST_SKIP() << "no membarrier(2) here";
-  meet_often(true);
+  sleep_and_submit(true);
 }
 
-TEST(IdleSet, SleeperOrSubmitterSeesTheOtherWithoutABarrier) { meet_often(false); }
+TEST(IdleSet, SleeperOrSubmitterSeesTheOtherWithoutABarrier) { sleep_and_submit(false); }
 
 TEST(IdleSet, ANapIsEndedByOne) {
   IdleSet set(1, shim::prepare_process_barrier());
@@ -95,25 +104,12 @@ TEST(IdleSet, ANapIsEndedByOne) {
 }
 
 TEST(IdleSet, MonitorOrWakerSeesTheOther) {
-  for (int i = 0; i < umcg_test::scaled(10'000); ++i) {
-    IdleSet set(1, shim::prepare_process_barrier());
-    std::atomic<int> queued{0};
-    std::atomic<int> ready{0};
-    bool monitor_saw = false;
-    const auto meet = [&] {
-      for (ready.fetch_add(1); ready.load() != 2;) std::this_thread::yield();
-    };
-    std::thread monitor([&] {
-      meet();
-      set.begin_monitor_nap();
-      monitor_saw = queued.load(std::memory_order_seq_cst) != 0;
-    });
-    meet();
-    queued.store(1, std::memory_order_seq_cst);
-    const bool waker_saw = set.monitor_naps();
-    monitor.join();
-    ASSERT_TRUE(monitor_saw || waker_saw);
-  }
+  meet_often(
+      1, shim::prepare_process_barrier(), [](IdleSet& set) { set.begin_monitor_nap(); },
+      [](const IdleSet& set, std::atomic<int>& queued) {
+        queued.store(1, std::memory_order_seq_cst);
+        return set.monitor_naps();
+      });
 }
 
 TEST(IdleSet, NobodyIsCountedForEver) {
