@@ -136,7 +136,6 @@ bool sleep(Worker& w, Server& s) noexcept {
       break;
     }
   }
-  on_time.reset();
   rt.keeper().resign(deadline);
   // With timers armed and the keeper at work, somebody must see to them.
   if (rt.earliest_deadline() != kNeverNs) rt.monitor().wake_if_asleep();
