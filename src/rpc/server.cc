@@ -67,10 +67,19 @@ class Server::Impl {
   void listen() {
     while (!stop_.load(std::memory_order_acquire)) {
       if (look_at_all()) {
-        this_fiber::yield();
+        let_all_begin();
       } else if (!some_client_is_elsewhere() || !look_.sees([this] { return anything_new(); })) {
         blocking([this] { (void)umcg_shared_wait(member_.task(), 0, 0, nullptr); });
       }
+    }
+  }
+
+  // Of new fibers the newest is begun first: those of the next look would go before what is left of
+  // this one, again and again.
+  void let_all_begin() const {
+    for (std::uint32_t i = 0; i < 2 * kMaxSlots && not_begun_.load(std::memory_order_relaxed) != 0;
+         ++i) {
+      this_fiber::yield();
     }
   }
 
@@ -140,7 +149,9 @@ class Server::Impl {
     client.running.fetch_or(bit(slot), std::memory_order_relaxed);
     client.active.fetch_add(1, std::memory_order_relaxed);
     running_.add(1);
+    not_begun_.fetch_add(1, std::memory_order_relaxed);
     runtime_.post([this, index, slot, id = client.id, hello = client.hello] {
+      not_begun_.fetch_sub(1, std::memory_order_relaxed);
       serve(index, slot);
       (void)umcg_shared_wake(member_.task(), 0, id);
       // seq_cst: we look at `hello` after this, the listener at `active` after `hello`.
@@ -204,6 +215,7 @@ class Server::Impl {
   std::vector<ClientState> clients_;
   shim::BriefLook look_;
   WaitGroup running_;
+  std::atomic<std::uint32_t> not_begun_{0};  // handlers
   std::atomic<bool> stop_{false};
   Runtime& runtime_;
   Fiber<void> listener_;  // last: it uses all the others

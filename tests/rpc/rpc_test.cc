@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -17,6 +18,7 @@
 
 #include "rpc_case.h"
 #include "support/eventually.h"
+#include "support/on_one_cpu.h"
 #include "umcg/event.h"
 #include "umcg/runtime.h"
 #include "umcg/scope.h"
@@ -199,6 +201,44 @@ TEST(Rpc, CallersAndHandlersParkOnOneServer) {
     }
     scope.join();
   });
+}
+
+// On one CPU whoever calls again finds the server at once; the others' requests are older.
+TEST(Rpc, NobodyStandsStill) {
+  constexpr int kCallers = 16;
+  constexpr int kCalls = 500;
+  const umcg_test::OnOneCpu on_one_cpu;
+  const rpc::Region region = make_region();
+  Child child([&] {
+    umcg::Runtime runtime({.servers = 1});
+    return runtime.run([&] {
+      rpc::Server server(region, echo);
+      ::pause();
+      return 0;
+    });
+  });
+  rpc::Client client(region);
+  umcg_test::await_server(client);
+  umcg::Runtime runtime({.servers = 1});
+  int calls = 0;
+  int overtaken = 0;
+  runtime.run([&] {
+    umcg::Scope scope;
+    for (int i = 0; i < kCallers; ++i) {
+      (void)scope.spawn([&] {
+        for (int call = 0; call < kCalls; ++call) {
+          const int before = calls;
+          ASSERT_EQ(*text_call(client, "hi"), "hi");
+          overtaken = std::max(overtaken, calls - before);
+          ++calls;
+        }
+      });
+    }
+    scope.join();
+  });
+  EXPECT_LT(overtaken, kCalls / 2) << "calls of others that ended while one did not";
+  ::kill(child.pid(), SIGKILL);
+  (void)child.exit_code();
 }
 
 TEST(Rpc, EndOfServerEndsCalls) {
