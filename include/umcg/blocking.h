@@ -33,6 +33,9 @@ namespace internal {
 UMCG_API void begin_blocking(bool now) noexcept;
 // May suspend, may migrate.
 UMCG_API void end_blocking();
+// Before it: woken, the thread is to run at once, in the place of who wakes it and then waits for
+// it. Any fiber or thread; does not suspend.
+UMCG_API void ask_to_run_when_woken() noexcept;
 
 class BlockingRegion {
  public:

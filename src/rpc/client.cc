@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel_shim/clock.h"
 #include "kernel_shim/shared/shared_task.h"
 #include "rpc/callers.h"
 #include "rpc/region.h"
@@ -91,6 +92,7 @@ class Client::Impl {
 
  private:
   static constexpr std::uint32_t kNoSlot = kMaxSlots;
+  static constexpr std::int64_t kWakeUpNs = 12'000;  // what a call with its own takes, or more
 
   struct Call : Caller {
     using Caller::Caller;
@@ -134,6 +136,8 @@ class Client::Impl {
   }
 
   void publish(const Call& me) {
+    bool others_first = false;
+    std::uint64_t count = 0;
     {
       // Once a server has ended no bit is set that would be meant for it, and taken by the next
       // one.
@@ -141,8 +145,31 @@ class Client::Impl {
       if (me.server != server_) return;
       // release: pairs with the server's exchange.
       area_.pending.fetch_or(bit(me.slot), std::memory_order_release);
+      count = ++published_;
+      others_first = this_fiber::in_fiber() && !is_elsewhere() && trust_.takes_this_chance();
     }
+    if (others_first && is_taken_meanwhile(me, count)) return;
     if (umcg_shared_wake(member_.task(), 0, me.server) == -ESRCH) has_ended(me.server);
+  }
+
+  // One wake-up for all fibers that are about to call: a server on this CPU, once it is woken, runs
+  // in their place. It learns, since fibers that compute instead would make the call late.
+  bool is_taken_meanwhile(const Call& me, std::uint64_t count) {
+    const std::int64_t start = internal::now_ns();
+    this_fiber::yield();
+    const std::int64_t elapsed = internal::now_ns() - start;
+    const std::lock_guard lock(mutex_);
+    if (elapsed < static_cast<std::int64_t>(published_ - count) * kWakeUpNs) {
+      trust_.has_paid();
+    } else {
+      trust_.was_in_vain();
+    }
+    return (area_.pending.load(std::memory_order_relaxed) & bit(me.slot)) == 0;
+  }
+
+  // On another CPU, the server runs at once and in our time.
+  bool is_elsewhere() const {
+    return shim::is_elsewhere(member_.task()->place_at(kServerPlace).cpu);
   }
 
   absl::Status await_answer(Call& me) {
@@ -157,7 +184,7 @@ class Client::Impl {
     const WaitStatus status = callers_.wait(
         me, lock,
         [&] {
-          look();
+          look(me);
           if (done()) return true;
           ended = me.server != server_;
           return ended;
@@ -170,8 +197,7 @@ class Client::Impl {
   void sleep(const Call& me) {
     if (this_fiber::in_fiber()) this_fiber::yield();  // first those who have calls to make
     const auto is_done = [this] { return area_.done.load(std::memory_order_relaxed) != 0; };
-    const bool may_pay = shim::is_elsewhere(member_.task()->place_at(kServerPlace).cpu);
-    if (may_pay && look_.sees(is_done)) return;
+    if (is_elsewhere() && look_.sees(is_done)) return;
     const timespec limit = to_timespec(me.deadline());
     const int result = blocking([&] {
       return umcg_shared_wait(member_.task(), 0, me.server,
@@ -180,8 +206,8 @@ class Client::Impl {
     if (result == -EPIPE) has_ended(me.server);
   }
 
-  // Under mutex_. What the server has written; told to whom it concerns.
-  void look() {
+  // Under mutex_. What the server has written; told to whom it concerns, but for the caller itself.
+  void look(const Call& me) {
     // acquire, here and below: pairs with the server's release.
     if (server_ != 0 && !welcomed_ &&
         area_.welcome.load(std::memory_order_acquire) == make_hello(server_, member_.id())) {
@@ -194,7 +220,7 @@ class Client::Impl {
       const auto slot = static_cast<std::uint32_t>(std::countr_zero(bits));
       if (Call* const call = calls_[slot]; call != nullptr) {
         call->answered = true;
-        callers_.tell(*call);
+        if (call != &me) callers_.tell(*call);
       } else {
         put_back(slot);
       }
@@ -256,7 +282,9 @@ class Client::Impl {
   umcg_shared_id server_ = 0;
   bool welcomed_ = false;
   std::uint64_t free_;
-  std::vector<Call*> calls_;  // of each slot; nullptr: free, or given up
+  std::uint64_t published_ = 0;  // calls
+  shim::Trust<8> trust_;         // in letting others call first
+  std::vector<Call*> calls_;     // of each slot; nullptr: free, or given up
 };
 
 Client::Client(Region region) : impl_(std::make_unique<Impl>(std::move(region))) {}

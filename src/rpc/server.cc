@@ -3,7 +3,10 @@
 //
 // The listener blocks in the kernel with its thread (blocking(): its worker keeps the server unless
 // somebody has use for it), rather than that a service thread wakes a worker: a request costs one
-// wake-up, not two. After it has started fibers it yields, so that they run before it looks again.
+// wake-up, not two. It asks for shorter slices than the client has (base/slice.h): woken, it runs
+// at once, in the client's place, and the answer is there before the client begins to wait. Both
+// save a system call; left to the kernel, it is so or not for whole runs on end (4.5 and 5.6 us a
+// call). After it has started fibers it yields, so that they run before it looks again.
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -69,6 +72,7 @@ class Server::Impl {
       if (look_at_all()) {
         let_all_begin();
       } else if (!some_client_is_elsewhere() || !look_.sees([this] { return anything_new(); })) {
+        internal::ask_to_run_when_woken();
         blocking([this] { (void)umcg_shared_wait(member_.task(), 0, 0, nullptr); });
       }
     }

@@ -32,6 +32,8 @@
  * MUTANT ANSWER_SILENT         the leader does not tell whose answer it has seen
  * MUTANT GIVEN_UP_IS_FREE      a call that gives up puts its slot back at once
  * MUTANT GIVEN_UP_IS_LOST      the response to a call that gave up does not put its slot back
+ * MUTANT TAKEN_UNSEEN          a caller that has let others go first does not wake the server,
+ *                              though its request is not taken
  * MUTANT PENDING_AFTER_WAKE    the client wakes the server, then sets the bit
  * MUTANT DONE_AFTER_WAKE       the server wakes the client, then sets the bit
  * MUTANT WELCOME_UNWOKEN       the server welcomes a client and does not wake it
@@ -196,7 +198,10 @@ inline look() {
   :: done && !free_slot && calls != NOBODY ->
      answered[calls] = true;
 #ifndef ANSWER_SILENT
-     tell(calls)
+     if
+     :: calls != me -> tell(calls)
+     :: else
+     fi
 #endif
   :: done && !free_slot && calls == NOBODY ->
 #ifndef GIVEN_UP_IS_LOST
@@ -349,10 +354,17 @@ proctype caller(byte me) {
      :: mine ->
         mine = false;
 #ifndef PENDING_AFTER_WAKE
-        atomic { wake(SERVER) };
         if
-        :: gone -> atomic { !locked -> has_ended(); gone = false }
-        :: else
+#ifdef TAKEN_UNSEEN
+        :: true
+#else
+        :: !pending /* is_taken_meanwhile */
+#endif
+        :: atomic { wake(SERVER) };
+           if
+           :: gone -> atomic { !locked -> has_ended(); gone = false }
+           :: else
+           fi
         fi
 #endif
      :: else

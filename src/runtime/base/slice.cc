@@ -30,6 +30,8 @@ std::uint64_t ns_of(TimeSlice slice) noexcept {
       return 0;
     case TimeSlice::kShort:
       return 100'000;
+    case TimeSlice::kBrisk:
+      return 500'000;
     case TimeSlice::kLong:
       return 20'000'000;
   }

@@ -19,6 +19,7 @@ namespace umcg::inline v0::internal {
 enum class TimeSlice : std::uint8_t {
   kUsual,  // the kernel's own choice
   kShort,  // 0.1 ms: for one that is to run at once when it is woken, and not for long
+  kBrisk,  // 0.5 ms, less than usual: for one that is to run in the place of who wakes it
   kLong,   // 20 ms: for one that computes
 };
 

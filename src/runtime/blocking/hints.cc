@@ -9,6 +9,7 @@
 #include "runtime/fiber/fiber_core.h"
 #include "runtime/handoff/handoff.h"
 #include "runtime/handoff/server_word.h"
+#include "runtime/handoff/worker_thread.h"
 #include "runtime/runtime_core.h"
 #include "runtime/scheduler/scheduler.h"
 
@@ -41,6 +42,13 @@ void end_blocking() {
   }
   // Inside a stop callback it stays here, without a server, as it would in a raw blocking call.
   if (w->current.get()->may_migrate()) regain_server();
+}
+
+void ask_to_run_when_woken() noexcept {
+  Worker* const w = current_worker();
+  if (w != nullptr && w->time_slice.get() == TimeSlice::kUsual) {
+    set_time_slice(*w, TimeSlice::kBrisk);
+  }
 }
 
 }  // namespace umcg::inline v0::internal
