@@ -129,6 +129,25 @@ TEST_F(StackDeathTest, OverflowOfALaterFiberOfAFiber) {
       umcg_test::kSanitized ? "stack.overflow" : "eleventh.*stack overflow");
 }
 
+// Of each size, not the first stack of its slab.
+TEST_F(StackDeathTest, EachSizeIsGuarded) {
+  for (std::size_t size = 16U << 10; size <= 1U << 20; size *= 2) {
+    EXPECT_DEATH(
+        {
+          umcg::Runtime rt({.servers = 1, .stack_size = size});
+          rt.run([] {
+            auto first = umcg::spawn([] { umcg::this_fiber::yield(); });
+            umcg::spawn({.name = "second"}, [] {
+              volatile int start = 0;
+              fall(&start);
+            }).join();
+          });
+        },
+        umcg_test::kSanitized ? "stack.overflow" : "second.*stack overflow")
+        << size;
+  }
+}
+
 // alloca() may jump over one page; the guard is wider.
 TEST_F(StackDeathTest, AllocaDoesNotJumpTheGuard) {
   if (umcg_test::kSanitized) GTEST_SKIP() << "a sanitizer moves or checks alloca itself";

@@ -24,9 +24,9 @@ std::size_t stack_bytes(std::size_t index) noexcept {
 }
 
 // 64 KiB, since glibc's alloca may step over less; a quarter of small stacks, since a guard costs
-// page-table entries.
+// page-table entries. In whole pages, as the stacks are.
 std::size_t guard_bytes(std::size_t stack_size) noexcept {
-  return std::clamp<std::size_t>(stack_size / 4, 4096, 64 * 1024);
+  return std::clamp<std::size_t>(stack_size / 4 & ~std::size_t{4095}, 4096, 64 * 1024);
 }
 
 // Slabs of about 32 MiB: few mappings, and few stacks that must be free before memory can go back.
