@@ -12,6 +12,7 @@
 #include "runtime/base/slice.h"
 #include "runtime/handoff/handoff.h"
 #include "runtime/handoff/server_word.h"
+#include "runtime/handoff/worker_thread.h"
 #include "runtime/runtime_core.h"
 #include "runtime/waiting/wait_graph.h"
 
@@ -221,11 +222,14 @@ std::int64_t Monitor::serve_holder(Server& s, Seen& seen) noexcept {
   if (rt_.options().handoff == Handoff::kOff || !may_be_blocked(holder)) return usual;
   if (!at_work) {
     seen.suspect = true;
-    if (!suspected) {
-      seen.oracle = 0;
+    if (!suspected || turns != 0) {
+      if (!suspected) seen.oracle = 0;
       seen.since = now;
     }
-    if (is_seen_blocked(holder, seen, now)) return pass_on(s, seen.since);
+    if (is_seen_blocked(holder, seen, now) ||
+        (now - seen.since >= kPeriod && is_blocked(holder, 0))) {
+      return pass_on(s, seen.since);
+    }
   }
   return rt_.has_work_behind(s) ? std::min(usual, hogs_.serve(s, holder, now)) : usual;
 }
@@ -242,6 +246,7 @@ std::int64_t Monitor::pass_on(Server& s, std::int64_t blocked_since) noexcept {
     bound_.note_refusal();
     return kPeriod;
   }
+  set_time_slice(*claimer, TimeSlice::kShort);
   WorkerPool::ask_to_claim(*claimer, s, blocked_since);
   return kShortPeriod;
 }
