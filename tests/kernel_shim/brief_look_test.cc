@@ -36,8 +36,8 @@ TEST(BriefLook, LooksSeldomAfterLooksInVain) {
   BriefLook look;
   for (int i = 0; i < 8; ++i) EXPECT_GT(asks(look), 0) << i;
   int looks = 0;
-  for (int i = 0; i < 320; ++i) looks += asks(look) > 0;
-  EXPECT_EQ(looks, 10);
+  for (int i = 0; i < 32 + 64 + 128; ++i) looks += asks(look) > 0;
+  EXPECT_EQ(looks, 3);
 }
 
 TEST(BriefLook, TrustsAgainAfterOneThatSaw) {

@@ -23,14 +23,18 @@ int tries(Trust<kMakesUpFor>& trust, int chances) {
 TEST(Trust, BecomesDoubtAfterTriesInVain) {
   Trust<8> trust;
   EXPECT_EQ(tries(trust, 8), 8);
-  EXPECT_EQ(tries(trust, 320), 10);
+  EXPECT_EQ(tries(trust, 32), 1);
+  EXPECT_EQ(tries(trust, 64 + 128), 2);
+  EXPECT_EQ(tries(trust, 5 * 256), 5);
 }
 
 TEST(Trust, ComesBackWithOneThatPays) {
   Trust<8> trust;
   (void)tries(trust, 8);
+  (void)tries(trust, 1000);
   trust.has_paid();
   EXPECT_EQ(tries(trust, 8), 8);
+  EXPECT_EQ(tries(trust, 32), 1);
 }
 
 TEST(Trust, OneThatPaysMakesUpForSoMany) {
