@@ -9,7 +9,7 @@
  * single steps here; "look at all queues" is one step for each queue. A search is one look at the
  * other server's queue and one at the shared one; the code looks again and again, which adds nothing
  * but luck. A wake-up of a sleeper stays until it is taken (wait_wake_swap.pml), even if the sleeper
- * is gone by then. A server may leave its sleep by a deadline. kExtras: how many fibers are queued by
+ * is gone by then. A server may leave its sleep by a deadline, with two fibers due or none. kExtras: how many fibers are queued by
  * fibers, and sleeps left by deadlines.
  *
  * A submitter first asks whether there are listeners at all (IdleSet::has_listeners): none means that
@@ -32,6 +32,8 @@
  * MUTANT KEEPS_COUNT            a waker that finds nobody to wake goes on counting as searching
  * MUTANT LAST_LOOK_NOT_COUNTED  who does not sleep since the last look found something does not count
  *                               as searching: what else came while he did is told to nobody
+ * MUTANT DEADLINE_NOT_COUNTED   nor does who wakes at a deadline: one of the fibers that are due is told
+ *                               to no server
  * MUTANT WOKEN_TWICE            a server that finds its bit cleared does not take over the count
  * MUTANT SLEEP_WHATEVER_BIT     a woken server sleeps on, whatever its bit says
  * MUTANT MONITOR_NO_LAST_LOOK   the monitor sleeps without looking once more
@@ -181,6 +183,19 @@ end_sleep:
           idle[me] = false;
           sleeps[me] = false
         };
+#ifndef DEADLINE_NOT_COUNTED
+        if
+        :: !counted -> atomic { searching++; counted = true }
+        :: else
+        fi;
+#endif
+        if /* fire_all_due_timers(): tells the monitor */
+        :: queue[me] = queue[me] + 2;
+#ifndef MONITOR_NOT_TOLD
+           wake_monitor_if_asleep()
+#endif
+        :: true
+        fi;
         goto slept
      fi
 #endif
@@ -193,6 +208,8 @@ slept:
 proctype server(byte me) {
   byte to;
   bool f, know, last, counted;
+find:
+  atomic { searching++; counted = true };
 look:
   atomic { /* one step: nobody else puts anything into an empty queue[me] */
     take_from(queue[me]);
@@ -200,10 +217,6 @@ look:
   };
   if
   :: !f ->
-     if
-     :: !counted -> atomic { searching++; counted = true }
-     :: else
-     fi;
      take_from(queue[1 - me]);
      take_from(inject)
   :: else
@@ -267,7 +280,7 @@ end_stuck:
      false
   :: true
   fi;
-  goto look
+  goto find
 }
 
 proctype submitter() {

@@ -227,6 +227,17 @@ TEST_P(Timers, WhoeverWakesForADeadlineFiresIt) {
   EXPECT_LT(stats.server_sleeps, 8 * stats.timers_fired);
 }
 
+// One server runs what is due; the other one has no business with it.
+TEST(TimersOfTwoServers, ASleepWakesOne) {
+  umcg::Runtime rt({.servers = 2, .handoff = umcg::Handoff::kAuto});
+  rt.run([] { umcg::this_fiber::sleep_for(5ms); });
+  const std::uint64_t before = rt.stats().server_wakes;
+  rt.run([] {
+    for (int i = 0; i < 100; ++i) umcg::this_fiber::sleep_for(1ms);
+  });
+  EXPECT_LT(rt.stats().server_wakes - before, 30U);
+}
+
 UMCG_INSTANTIATE_MATRIX(Timers);
 
 }  // namespace

@@ -81,8 +81,22 @@ FiberCore* steal_any(Server& s, LoneFiber* seen) noexcept {
   return nullptr;
 }
 
+// Beside hogs the kernel may take the CPU back before this thread has run what is due (slice.h): a
+// second one is called, to take it from here. Without it one sleep in a hundred was late by some
+// 0.6 ms, not 0.1.
+void call_second(const Server& s) noexcept {
+  const auto servers = s.rt->servers();
+  const auto has_hogs = [](const Server& t) { return t.hogs.load(std::memory_order_relaxed) != 0; };
+  if (std::none_of(servers.begin(), servers.end(), has_hogs)) return;
+  for (Server& other : servers) {
+    if (&other == &s || !s.rt->idle().is_idle(other.index)) continue;
+    wake_server(other);
+    return;
+  }
+}
+
 FiberCore* look_here(Server& s) noexcept {
-  fire_all_due_timers(s);
+  if (fire_all_due_timers(s)) call_second(s);
   return pick_next(s, Picking::kPark);
 }
 
@@ -119,9 +133,10 @@ FiberCore* search(Server& s) noexcept {
   return f;
 }
 
-// Sleeps until the server's idle bit has been cleared, by a waker or, at a deadline, by ourselves.
-// True: by a waker, who has counted us as searching.
-bool sleep(Worker& w, Server& s) noexcept {
+// Sleeps until the server's idle bit has been cleared, by a waker, who has counted us as searching,
+// or, at a deadline, by ourselves, who do so then: else firing what is due would wake another
+// server for a fiber that we are about to run.
+void sleep(Worker& w, Server& s) noexcept {
   RuntimeCore& rt = *w.rt;
   count_here(s.counters.server_sleeps);
   const std::int64_t deadline = rt.keeper().volunteer(rt.earliest_deadline());
@@ -129,17 +144,15 @@ bool sleep(Worker& w, Server& s) noexcept {
   const std::int64_t until = may_begin ? std::min(deadline, s.next_fresh_at) : deadline;
   std::optional<shim::ShortTimerSlack> on_time;
   if (until != kNeverNs) on_time.emplace();
-  bool woken = true;
   while (rt.idle().is_idle(s.index)) {
     if (rt.workers().stopping() || (shim::wait(*w.task, until) != 0 && now_ns() >= until)) {
-      woken = !rt.idle().withdraw(s.index);
+      if (rt.idle().withdraw(s.index)) rt.idle().begin_search();
       break;
     }
   }
   rt.keeper().resign(deadline);
   // With timers armed and the keeper at work, somebody must see to them.
   if (rt.earliest_deadline() != kNeverNs) rt.monitor().wake_if_asleep();
-  return woken;
 }
 
 // The last look before the sleep.
@@ -222,22 +235,17 @@ void wake_server(Server& s) noexcept {
 FiberCore* find_work(Worker& w) noexcept {
   RuntimeCore& rt = *w.rt;
   Server& s = *w.server;
-  bool searching = false;
+  rt.idle().begin_search();
   for (;;) {
     FiberCore* f = look_here(s);
-    if (f == nullptr) {
-      if (!searching) rt.idle().begin_search();
-      searching = true;
-      f = search(s);
-    }
+    if (f == nullptr) f = search(s);
     if (f != nullptr) {
-      if (searching) leave_search(rt);
+      leave_search(rt);
       ensure_watched(s);
       return f;
     }
     rt.idle().publish(s.index);
     rt.idle().end_search();
-    searching = false;
     rt.signal_if_idle();
     rt.monitor().tell_if_all_sleep();
     if (has_work_for(s) || rt.workers().stopping()) {
@@ -245,15 +253,14 @@ FiberCore* find_work(Worker& w) noexcept {
       // see to it that somebody looks for the next, since its submitter saw a searcher and woke
       // nobody.
       if (rt.idle().withdraw(s.index)) rt.idle().begin_search();
-      searching = true;
     } else {
       pass_on(s);
       if (s.is_hooked()) at_sleep(s);
-      searching = sleep(w, s);
+      sleep(w, s);
       if (s.is_hooked()) at_wake(s);
     }
     if (rt.workers().stopping()) {
-      if (searching) rt.idle().end_search();
+      rt.idle().end_search();
       return nullptr;
     }
   }

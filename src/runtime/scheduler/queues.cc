@@ -88,14 +88,14 @@ void overflow(Server& s, FiberChain half, FiberCore* fiber) noexcept {
   s.rt->inject_queue().push(half);
 }
 
-void fire(Server& s, TimerHeap& timers, std::int64_t now) noexcept {
+FiberChain fire(Server& s, TimerHeap& timers, std::int64_t now) noexcept {
   std::uint64_t fired = 0;
   const FiberChain due = timers.fire(now, &fired);
   if (s.is_hooked()) [[unlikely]] {
     for (const FiberCore* f = due.first; f != nullptr; f = f->next) at_timer(s, *f);
   }
-  push_ready(s, due);
   count_here(s.counters.timers_fired, fired);
+  return due;
 }
 
 }  // namespace
@@ -167,17 +167,19 @@ void fire_due_timers(Server& s) noexcept {
   const std::int64_t earliest = s.timers.earliest_hint();
   if (earliest == kNeverNs) return;
   const std::int64_t now = now_ns();
-  if (earliest <= now) fire(s, s.timers, now);
+  if (earliest <= now) push_ready(s, fire(s, s.timers, now));
 }
 
-void fire_all_due_timers(Server& s) noexcept {
+bool fire_all_due_timers(Server& s) noexcept {
   const std::int64_t earliest = s.rt->earliest_deadline();
-  if (earliest == kNeverNs) return;
+  if (earliest == kNeverNs) return false;
   const std::int64_t now = now_ns();
-  if (earliest > now) return;
+  if (earliest > now) return false;
   for (Server& other : s.rt->servers()) {
-    if (other.timers.earliest() <= now) fire(s, other.timers, now);
+    if (other.timers.earliest() <= now) queue_ready(s, fire(s, other.timers, now));
   }
+  s.rt->monitor().wake_if_asleep();
+  return true;
 }
 
 }  // namespace umcg::inline v0::internal

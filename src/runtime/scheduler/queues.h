@@ -89,11 +89,16 @@ inline void push_ready(Server& s, FiberCore* fiber) noexcept {
   notify_work(s);
 }
 
-// One look for all of them.
-inline void push_ready(Server& s, FiberChain chain) noexcept {
+// Tells nobody: by one who is counted as searching, and leaves that when it has the first of them.
+inline void queue_ready(Server& s, FiberChain chain) noexcept {
   while (FiberCore* f = chain.pop_front()) {
     if (!s.ready.push(f)) overflow_ready(s, f);
   }
+}
+
+// One look for all of them.
+inline void push_ready(Server& s, FiberChain chain) noexcept {
+  queue_ready(s, chain);
   notify_work(s);
 }
 
@@ -105,8 +110,10 @@ inline void push_fresh(Server& s, FiberCore* fiber) noexcept {
 }
 
 void fire_due_timers(Server& s) noexcept;
-// Those of the other servers too, which may all sleep: for one that is awake with nothing to do.
-void fire_all_due_timers(Server& s) noexcept;
+// Those of the other servers too, which may all sleep: for one that is awake with nothing to do and
+// counted as searching. Tells the monitor only, see queue_ready(). False:
+// there were none.
+bool fire_all_due_timers(Server& s) noexcept;
 // After fibers came to the server's queues by another way than push_...(): arms its standby.
 void ensure_watched(Server& s) noexcept;
 
