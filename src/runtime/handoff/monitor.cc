@@ -222,21 +222,19 @@ std::int64_t Monitor::serve_holder(Server& s, Seen& seen) noexcept {
   if (rt_.options().handoff == Handoff::kOff || !may_be_blocked(holder)) return usual;
   if (!at_work) {
     seen.suspect = true;
-    if (!suspected || turns != 0) {
-      if (!suspected) seen.oracle = 0;
-      seen.since = now;
-    }
-    if (is_seen_blocked(holder, seen, now) ||
-        (now - seen.since >= kPeriod && is_blocked(holder, 0))) {
-      return pass_on(s, seen.since);
-    }
+    if (!suspected) seen.oracle = 0;
+    if (!suspected || turns != 0) seen.since = now;
+    if (is_seen_blocked(holder, seen, now)) return pass_on(s, seen.since);
   }
   return rt_.has_work_behind(s) ? std::min(usual, hogs_.serve(s, holder, now)) : usual;
 }
 
 bool Monitor::is_seen_blocked(const Worker& holder, Seen& seen, std::int64_t now) noexcept {
-  return rt_.oracle().look(holder.subject, seen.oracle) == shim::Look::kBlocked &&
-         is_blocked(holder, now - seen.since);
+  const std::int64_t still = now - seen.since;
+  if (rt_.oracle().look(holder.subject, seen.oracle) == shim::Look::kBlocked) {
+    return is_blocked(holder, still);
+  }
+  return still >= kPeriod && is_blocked(holder, 0);  // it has run meanwhile
 }
 
 std::int64_t Monitor::pass_on(Server& s, std::int64_t blocked_since) noexcept {

@@ -25,11 +25,13 @@
 // timer would cost more looks than the nap saves.
 //
 // What it does: fires timers that are overdue because their server runs one fiber for long; has a
-// spare claim a server with queued work whose holder offers it (blocking.h) or is seen to block
-// from one look to the next; sees to what waits behind a hog (hogs.h); makes workers where a
-// standby, which may not, wants one, and where all that are allowed are blocked (worker_bound.h);
-// gives back memory of stacks that are not needed any more. It holds no server and takes no lock
-// that a worker could hold for long.
+// spare claim a server with queued work whose holder offers it (blocking.h), or is seen to block
+// from one look to the next, or has served no other fiber for kPeriod and is asleep (it blocks
+// again and again: else a queued fiber would wait until two looks happen to fall into one block);
+// sees to what waits behind a hog (hogs.h); makes workers where a standby, which may not, wants
+// one, and where all that are allowed are blocked (worker_bound.h); gives back memory of stacks
+// that are not needed any more. It holds no server and takes no lock that a worker could hold for
+// long.
 #ifndef UMCG_RUNTIME_HANDOFF_MONITOR_H_
 #define UMCG_RUNTIME_HANDOFF_MONITOR_H_
 
@@ -95,7 +97,7 @@ class Monitor {
     CpuClockLook cpu;          // of the holder,
     bool suspect = false;      // which may be blocked,
     std::uint64_t oracle = 0;  // as the oracle saw it,
-    std::int64_t since = 0;    // since when
+    std::int64_t since = 0;    // since when: it has served no other fiber meanwhile
   };
 
   void run() noexcept;
