@@ -42,10 +42,15 @@ Hogs::Hogs(RuntimeCore& rt)
       possible_(rt.options().handoff != Handoff::kOff && rt.has_barrier()),
       turns_(std::make_unique<Turn[]>(rt.servers().size())) {}
 
-void Hogs::note_turn(Server& s, std::uint64_t word, std::int64_t clock, std::int64_t now) noexcept {
+void Hogs::note_turn(Server& s, std::uint64_t word, std::uint32_t tick, std::int64_t clock,
+                     std::int64_t now) noexcept {
   if (!possible_) return;
   Turn& turn = turns_[s.index];
-  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
+  if (s.tick.load(std::memory_order_relaxed) != tick) {
+    turn = {};
+    turn.since = now;
+    return;
+  }
   if (turn.word != word || turn.tick != tick) {
     const bool same_worker = turn.word != 0 && worker_of(turn.word) == worker_of(word);
     const std::int64_t ran = same_worker ? clock - turn.clock : 0;
@@ -69,7 +74,8 @@ std::int64_t Hogs::serve(Server& s, const Worker& holder, std::int64_t now) noex
   // Anybody idle takes what waits here, but one beside a hog takes no new fibers.
   if (urgent_wait ? rt_.idle().any() : has_sleeper_below(rt_, 1)) return kNeverNs;
   const bool urgent = urgent_wait && turn.guess() >= kUrgent && s.hogs.load() < kMost;
-  const bool overdue = now - turn.since >= kPatience && s.hogs.load() == 0;
+  const std::int64_t enough = turn.guess() >= kUrgent ? kPatience : 10 * kPatience;
+  const bool overdue = now - turn.since >= enough && s.hogs.load() == 0;
   // The first look of an oracle cannot tell, and by then it may have been blocked for long: with
   // nothing queued behind it nobody looked. At the second look it is claimed as what it is.
   if ((urgent || overdue) && !is_blocked(holder, 0)) detach(s, overdue ? now : now + kPatience);
@@ -144,7 +150,7 @@ void detach_self(Worker& w) noexcept {
     count_off(s);
     return;
   }
-  w.detached_at = now;
+  w.detached_at = clock_ns(w.cpu_clock);
   (void)mark_hog(w, s);  // false: the monitor was about to, and takes its mark back itself
   // To whoever holds the server now: it would not get the CPU before our slice ends.
   ::sched_yield();
@@ -160,7 +166,8 @@ bool begin_hog(Worker& w, Server& s) noexcept {
 void end_hog(Worker& w) noexcept {
   Server* const s = w.hog_of.exchange(nullptr, std::memory_order_acq_rel);
   if (s == nullptr) return;
-  if (current_worker() == &w && now_ns() - std::exchange(w.detached_at, 0) >= Hogs::kUrgent) {
+  if (current_worker() == &w &&
+      clock_ns(w.cpu_clock) - std::exchange(w.detached_at, 0) >= Hogs::kUrgent) {
     w.tired = true;
     if (w.current.get() != nullptr) w.current.get()->patient = true;
   }

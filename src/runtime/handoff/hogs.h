@@ -8,9 +8,10 @@
 //
 //   when        a woken fiber waits behind a fiber that has computed for kUrgent, by its thread's
 //               CPU clock: one that others have preempted is no hog, and one more thread would
-//               only add to the crowd; or a new one behind a fiber that has had the server for
-//               kPatience, whatever it did. What a fiber computed before the monitor first saw it
-//               is guessed: an equal part of what all have that ran since the look before
+//               only add to the crowd; or a new one behind such a fiber that has had the server for
+//               kPatience, or behind any that has had it for ten times as long. What a fiber
+//               computed before the monitor first saw it is guessed: an equal part of what all have
+//               that ran since the look before
 //   how         take_from_running() in handoff.h: a claim that needs no look at clocks
 //   then        the server is "beside a hog" (Server::hogs != 0): its holder runs woken fibers at
 //               once, but one that may be a hog too only each kPatience: a new one. That one is
@@ -71,9 +72,11 @@ class Hogs {
 
   explicit Hogs(RuntimeCore& rt);
 
-  // At each look at a server, with its word, not 0, and the CPU clock of its holder; or while that
-  // one rests.
-  void note_turn(Server& server, std::uint64_t word, std::int64_t clock, std::int64_t now) noexcept;
+  // At each look at a server, with its word, not 0, its tick, and the CPU clock of its holder as it
+  // was read after that: if the tick has changed since, the clock is of another turn, and longer.
+  // Or while the holder rests.
+  void note_turn(Server& server, std::uint64_t word, std::uint32_t tick, std::int64_t clock,
+                 std::int64_t now) noexcept;
   void note_rest(const Server& server) noexcept;
   // For a server with queued fibers whose worker runs, or was preempted. Returns after how many ns
   // the monitor should look again, at the latest.

@@ -208,12 +208,12 @@ std::int64_t Monitor::serve_holder(Server& s, Seen& seen) noexcept {
   }
   const std::int64_t now = now_ns();
   const Worker& holder = rt_.workers().at(worker_of(word));
+  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
   const std::int64_t clock = clock_ns(holder.cpu_clock);
   const CpuShare share = seen.cpu.look(clock, now);
-  const std::uint32_t tick = s.tick.load(std::memory_order_relaxed);
   const std::uint32_t turns = tick - std::exchange(seen.tick, tick);
   const bool at_work = same_holder && (share == CpuShare::kNearlyAll || turns >= kManyTurns);
-  hogs_.note_turn(s, word, clock, now);
+  hogs_.note_turn(s, word, tick, clock, now);
   const bool for_long = at_work && seen.cpu.elapsed() >= kPeriod / 2;
   const std::int64_t usual = for_long && rt_.standby_of(s) != nullptr ? kLongPeriod : kPeriod;
   // A worker that blocks with nothing queued is no loss, until there is.

@@ -86,7 +86,8 @@ struct alignas(64) Worker {
   int policy = 0;                 // of scheduling, as the thread began
   bool interruptible = false;     // inside interruptible()
   Relaxed<TimeSlice> time_slice;  // see set_time_slice() in worker_thread.h
-  std::int64_t detached_at = 0;   // ns; by itself, for a fiber that may compute for long; else 0
+  std::int64_t detached_at = 0;   // by its CPU clock, ns; by itself, for a fiber that may compute
+                                  // for long; else 0
   bool tired = false;             // computed for long: the kernel would make it wait now
   bool gave_away = false;         // its server, while a fiber runs on; until the next Enter
 
