@@ -79,10 +79,10 @@ class Server::Impl {
   }
 
   // Of new fibers the newest is begun first: those of the next look would go before what is left of
-  // this one, again and again.
+  // this one, again and again. Bounded, since one may stand in the queue of a server that is busy.
   void let_all_begin() const {
-    for (std::uint32_t i = 0; i < 2 * kMaxSlots && not_begun_.load(std::memory_order_relaxed) != 0;
-         ++i) {
+    constexpr std::uint32_t kMost = 2 * kMaxSlots;
+    for (std::uint32_t i = 0; i < kMost && not_begun_.load(std::memory_order_relaxed) != 0; ++i) {
       this_fiber::yield();
     }
   }

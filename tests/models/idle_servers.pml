@@ -9,8 +9,8 @@
  * single steps here; "look at all queues" is one step for each queue. A search is one look at the
  * other server's queue and one at the shared one; the code looks again and again, which adds nothing
  * but luck. A wake-up of a sleeper stays until it is taken (wait_wake_swap.pml), even if the sleeper
- * is gone by then. A server may leave its sleep by a deadline, with two fibers due or none. kExtras: how many fibers are queued by
- * fibers, and sleeps left by deadlines.
+ * is gone by then. A server may leave its sleep by a deadline, with two fibers due or none. kExtras:
+ * how many fibers are queued by fibers, and sleeps left by deadlines.
  *
  * A submitter first asks whether there are listeners at all (IdleSet::has_listeners): none means that
  * all bits were clear in that one moment. That he makes no fence before he asks is another model's

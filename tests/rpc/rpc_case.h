@@ -15,6 +15,7 @@
 
 #include "support/child.h"
 #include "umcg/rpc.h"
+#include "umcg/runtime.h"
 
 namespace umcg_test {
 
@@ -32,6 +33,16 @@ inline absl::StatusOr<std::string> text_call(umcg::rpc::Client& client, std::str
   const auto size = client.call(as_bytes(text), out, {}, std::chrono::seconds(60));
   if (!size.ok()) return size.status();
   return std::string(reinterpret_cast<const char*>(out), *size);
+}
+
+// For a child: never returns.
+inline int serve_until_killed(const umcg::rpc::Region& region) {
+  umcg::Runtime runtime({.servers = 1});
+  return runtime.run([&] {
+    umcg::rpc::Server server(region, echo);
+    ::pause();
+    return 0;
+  });
 }
 
 inline void await_server(umcg::rpc::Client& client) {

@@ -92,14 +92,7 @@ TEST(RpcHostile, KilledAtAnyMoment) {
   int killed = 0;
   for (int i = 0; killed < umcg_test::kills(); ++i) {
     const rpc::Region region = *rpc::Region::create({.clients = 2});
-    Child server([&] {
-      umcg::Runtime runtime({.servers = 1});
-      return runtime.run([&] {
-        rpc::Server serve(region, echo);
-        ::pause();
-        return 0;
-      });
-    });
+    Child server([&] { return umcg_test::serve_until_killed(region); });
     const auto call_on = [&](absl::StatusCode end) {
       rpc::Client client(region);
       umcg_test::await_server(client);

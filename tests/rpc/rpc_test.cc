@@ -64,14 +64,7 @@ TEST(Rpc, FromThreadsAndFibersInOneProcess) {
 
 TEST(Rpc, AcrossProcesses) {
   const rpc::Region region = make_region();
-  Child child([&] {
-    umcg::Runtime runtime({.servers = 1});
-    return runtime.run([&] {
-      rpc::Server server(region, echo);
-      ::pause();  // the parent kills it
-      return 0;
-    });
-  });
+  Child child([&] { return umcg_test::serve_until_killed(region); });
   rpc::Client client(region);
   umcg_test::await_server(client);
   std::vector<std::byte> in(4096);
@@ -209,14 +202,7 @@ TEST(Rpc, NobodyStandsStill) {
   constexpr int kCalls = 500;
   const umcg_test::OnOneCpu on_one_cpu;
   const rpc::Region region = make_region();
-  Child child([&] {
-    umcg::Runtime runtime({.servers = 1});
-    return runtime.run([&] {
-      rpc::Server server(region, echo);
-      ::pause();
-      return 0;
-    });
-  });
+  Child child([&] { return umcg_test::serve_until_killed(region); });
   rpc::Client client(region);
   umcg_test::await_server(client);
   umcg::Runtime runtime({.servers = 1});
@@ -237,8 +223,6 @@ TEST(Rpc, NobodyStandsStill) {
     scope.join();
   });
   EXPECT_LT(overtaken, kCalls / 2) << "calls of others that ended while one did not";
-  ::kill(child.pid(), SIGKILL);
-  (void)child.exit_code();
 }
 
 TEST(Rpc, EndOfServerEndsCalls) {

@@ -47,8 +47,7 @@ void Hogs::note_turn(Server& s, std::uint64_t word, std::uint32_t tick, std::int
   if (!possible_) return;
   Turn& turn = turns_[s.index];
   if (s.tick.load(std::memory_order_relaxed) != tick) {
-    turn = {};
-    turn.since = now;
+    turn = {.since = now};
     return;
   }
   if (turn.word != word || turn.tick != tick) {
@@ -115,8 +114,7 @@ bool Hogs::somebody_may_wake(std::int64_t now) noexcept {
 }
 
 std::int64_t Hogs::review() noexcept {
-  const auto has_hog = [](const Server& s) { return s.hogs.load(std::memory_order_relaxed) != 0; };
-  const auto servers = std::count_if(rt_.servers().begin(), rt_.servers().end(), has_hog);
+  const auto servers = std::ranges::count_if(rt_.servers(), &Server::is_beside_hog);
   if (servers == 0) return kNeverNs;
   const std::int64_t now = now_ns();
   const std::int64_t elapsed = now - std::exchange(reviewed_at_, now);

@@ -91,7 +91,7 @@ void set_time_slice(Worker& w, TimeSlice slice) noexcept {
 
 bool begin_to_hold(Worker& w, Server& s) noexcept {
   if (s.cpu >= 0 && w.pinned_cpu != s.cpu && tie_to_cpu(0, s.cpu)) w.pinned_cpu = s.cpu;
-  if (s.hogs.load(std::memory_order_relaxed) != 0) {
+  if (s.is_beside_hog()) {
     set_time_slice(w, TimeSlice::kShort);  // whatever is woken beside a hog is to run at once
   } else if (w.time_slice.get() == TimeSlice::kLong) {
     set_time_slice(w, TimeSlice::kUsual);

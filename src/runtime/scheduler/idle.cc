@@ -61,7 +61,7 @@ FiberCore* steal_from(Server& thief, Server& victim) noexcept {
   if (!visit.may_steal()) return nullptr;
   // Half of a ring has room in an empty one only.
   FiberCore* f = thief.ready.looks_empty() ? victim.ready.steal_into(thief.ready) : nullptr;
-  if (f == nullptr && thief.hogs.load(std::memory_order_relaxed) == 0) f = victim.fresh.steal();
+  if (f == nullptr && !thief.is_beside_hog()) f = victim.fresh.steal();
   if (f == nullptr) return nullptr;
   count_here(thief.counters.steals);
   if (thief.is_hooked()) at_steal(thief, victim, *f);
@@ -86,12 +86,9 @@ FiberCore* steal_any(Server& s, LoneFiber* seen) noexcept {
 // 0.6 ms, not 0.1.
 void call_second(const Server& s) noexcept {
   const auto servers = s.rt->servers();
-  const auto has_hogs = [](const Server& t) { return t.hogs.load(std::memory_order_relaxed) != 0; };
-  if (std::none_of(servers.begin(), servers.end(), has_hogs)) return;
+  if (std::ranges::none_of(servers, &Server::is_beside_hog)) return;
   for (Server& other : servers) {
-    if (&other == &s || !s.rt->idle().is_idle(other.index)) continue;
-    wake_server(other);
-    return;
+    if (s.rt->idle().is_idle(other.index)) return wake_server(other);
   }
 }
 
@@ -133,9 +130,14 @@ FiberCore* search(Server& s) noexcept {
   return f;
 }
 
-// Sleeps until the server's idle bit has been cleared, by a waker, who has counted us as searching,
-// or, at a deadline, by ourselves, who do so then: else firing what is due would wake another
-// server for a fiber that we are about to run.
+// Counts as searching again: by ourselves, or by the waker who was faster.
+void take_out_to_search(const Server& s) noexcept {
+  if (s.rt->idle().withdraw(s.index)) s.rt->idle().begin_search();
+}
+
+// Sleeps until the server's idle bit has been cleared, by a waker or, at a deadline, by ourselves.
+// It counts as searching then, at a deadline too: else firing what is due would wake another server
+// for a fiber that we are about to run.
 void sleep(Worker& w, Server& s) noexcept {
   RuntimeCore& rt = *w.rt;
   count_here(s.counters.server_sleeps);
@@ -146,7 +148,7 @@ void sleep(Worker& w, Server& s) noexcept {
   if (until != kNeverNs) on_time.emplace();
   while (rt.idle().is_idle(s.index)) {
     if (rt.workers().stopping() || (shim::wait(*w.task, until) != 0 && now_ns() >= until)) {
-      if (rt.idle().withdraw(s.index)) rt.idle().begin_search();
+      take_out_to_search(s);
       break;
     }
   }
@@ -193,7 +195,7 @@ void pass_on(const Server& s) noexcept {
 
 FiberCore* steal_early(Server& s) noexcept {
   for (Server& victim : s.rt->servers()) {
-    if (&victim == &s || s.hogs.load(std::memory_order_relaxed) != 0) continue;
+    if (&victim == &s || s.is_beside_hog()) continue;
     FiberCore* const f = steal_from(s, victim);
     if (f == nullptr) continue;
     ensure_watched(s);
@@ -249,10 +251,9 @@ FiberCore* find_work(Worker& w) noexcept {
     rt.signal_if_idle();
     rt.monitor().tell_if_all_sleep();
     if (has_work_for(s) || rt.workers().stopping()) {
-      // Counted again, by ourselves or by the waker who was faster: who finds one fiber here must
-      // see to it that somebody looks for the next, since its submitter saw a searcher and woke
-      // nobody.
-      if (rt.idle().withdraw(s.index)) rt.idle().begin_search();
+      // Who finds one fiber here must see to it that somebody looks for the next, since its
+      // submitter saw a searcher and woke nobody.
+      take_out_to_search(s);
     } else {
       pass_on(s);
       if (s.is_hooked()) at_sleep(s);

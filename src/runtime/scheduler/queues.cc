@@ -57,7 +57,7 @@ FiberCore* pop_fresh_beside_hog(Server& s) noexcept {
 }
 
 FiberCore* pick_fairly(Server& s) noexcept {
-  if (s.hogs.load(std::memory_order_relaxed) != 0) return nullptr;
+  if (s.is_beside_hog()) return nullptr;
   if (s.rt->inject_queue().size_hint() != 0) {
     if (FiberCore* f = s.rt->inject_queue().pop(1).pop_front()) return begin_injected(f);
   }
@@ -112,7 +112,7 @@ FiberCore* take_injected(Server& s) noexcept {
   const std::size_t size = rt.inject_queue().size_hint();
   if (size == 0) return nullptr;
   const std::size_t share = std::min(size / rt.servers().size() + 1, kInjectBatch);
-  const bool beside_hog = s.hogs.load(std::memory_order_relaxed) != 0;
+  const bool beside_hog = s.is_beside_hog();
   FiberChain chain =
       beside_hog ? rt.inject_queue().pop_urgent(share) : rt.inject_queue().pop(share);
   FiberCore* const first = chain.pop_front();
@@ -134,7 +134,7 @@ FiberCore* take_urgent(Server& s) noexcept {
 }
 
 FiberCore* pop_fresh_slow(Server& s) noexcept {
-  if (s.hogs.load(std::memory_order_relaxed) != 0) return pop_fresh_beside_hog(s);
+  if (s.is_beside_hog()) return pop_fresh_beside_hog(s);
   // What is begun now may compute for long.
   s.short_slices = false;
   set_time_slice(*current_worker(), TimeSlice::kUsual);

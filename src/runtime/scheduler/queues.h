@@ -41,7 +41,7 @@ inline constexpr std::uint32_t kLookPeriod = 31;
 inline constexpr std::uint32_t kUrgentPeriod = 8;
 
 [[gnu::always_inline]] inline FiberCore* pop_fresh(Server& s) noexcept {
-  if (s.hogs.load(std::memory_order_relaxed) != 0 || s.short_slices) [[unlikely]] {
+  if (s.is_beside_hog() || s.short_slices) [[unlikely]] {
     return pop_fresh_slow(s);
   }
   return s.fresh.pop(s.gate);
@@ -111,8 +111,7 @@ inline void push_fresh(Server& s, FiberCore* fiber) noexcept {
 
 void fire_due_timers(Server& s) noexcept;
 // Those of the other servers too, which may all sleep: for one that is awake with nothing to do and
-// counted as searching. Tells the monitor only, see queue_ready(). False:
-// there were none.
+// counted as searching. Tells the monitor only, see queue_ready(). False: there were none.
 bool fire_all_due_timers(Server& s) noexcept;
 // After fibers came to the server's queues by another way than push_...(): arms its standby.
 void ensure_watched(Server& s) noexcept;

@@ -52,6 +52,7 @@ struct alignas(128) Server {
   std::atomic<Worker*> spare{nullptr};
   // Workers that compute on without this server: see hogs.h.
   std::atomic<std::uint32_t> hogs{0};
+  bool is_beside_hog() const noexcept { return hogs.load(std::memory_order_relaxed) != 0; }
 
   // Why the points of the hot paths are to be looked at (points.h); 0: they are not. Written by
   // whoever begins and ends a trace, and before there are workers.

@@ -18,15 +18,17 @@ namespace {
 
 constexpr std::uint64_t kCanary = 0x756d'6367'5f65'6e64;  // "umcg_end"
 
+constexpr std::size_t whole_pages(std::size_t bytes) noexcept { return bytes & ~std::size_t{4095}; }
+
 std::size_t stack_bytes(std::size_t index) noexcept {
   const std::size_t size = StackPool::kMinSize << index;
-  return size + (size / 8 & ~std::size_t{4095});
+  return size + whole_pages(size / 8);
 }
 
 // 64 KiB, since glibc's alloca may step over less; a quarter of small stacks, since a guard costs
-// page-table entries. In whole pages, as the stacks are.
+// page-table entries.
 std::size_t guard_bytes(std::size_t stack_size) noexcept {
-  return std::clamp<std::size_t>(stack_size / 4 & ~std::size_t{4095}, 4096, 64 * 1024);
+  return std::clamp<std::size_t>(whole_pages(stack_size / 4), 4096, 64 * 1024);
 }
 
 // Slabs of about 32 MiB: few mappings, and few stacks that must be free before memory can go back.
