@@ -87,6 +87,18 @@ TEST_P(Retake, NotWithHandOffOff) {
   EXPECT_EQ(rt.stats().handoffs_by_return, 0U);
 }
 
+TEST(DisplacedBound, GrowsWithRightGuessesAndShrinksWithWrongOnes) {
+  constexpr std::uint32_t kServers = 2;
+  Displaced displaced(kServers);
+  EXPECT_EQ(displaced.bound(), Displaced::kLeast * kServers);
+  for (std::uint32_t i = 0; i < 2 * Displaced::kMost * kServers; ++i) displaced.learn(true);
+  EXPECT_EQ(displaced.bound(), Displaced::kMost * kServers);
+  displaced.learn(false);
+  EXPECT_EQ(displaced.bound(), Displaced::kMost * kServers * 7 / 8);
+  for (int i = 0; i < 100; ++i) displaced.learn(false);
+  EXPECT_EQ(displaced.bound(), Displaced::kLeast * kServers);
+}
+
 // Each block lets a fiber displace one that computes, and then a new one begins: without a limit a
 // few that block would give each of those a thread.
 TEST_P(Retake, FibersThatComputeDoNotEachGetAThread) {
@@ -115,7 +127,7 @@ TEST_P(Retake, FibersThatComputeDoNotEachGetAThread) {
   for (auto& fiber : fibers) fiber.join();
   // One holder and one spare each, and some that are on their way.
   EXPECT_LT(rt.stats().workers_peak,
-            kBlockers + 10 + kServers * (2 + umcg::internal::Hogs::kMost + Displaced::kMost));
+            kBlockers + 10 + kServers * (2 + umcg::internal::Hogs::kMost + Displaced::kLeast));
 }
 
 }  // namespace

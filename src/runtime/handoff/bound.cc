@@ -9,6 +9,7 @@
 #include "kernel_shim/task.h"
 #include "runtime/base/clock.h"
 #include "runtime/handoff/handoff.h"
+#include "runtime/handoff/retake.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/handoff/worker_thread.h"
 #include "runtime/runtime_core.h"
@@ -29,6 +30,7 @@ void take_turn(Worker& w) noexcept {
       (void)shim::wait(*w.task, kNeverNs);
       continue;
     }
+    note_blocks(w);
     if (begin_to_hold(w, *s)) break;
     w.rt->inject(w.current.get());  // lost again before it began
   }

@@ -60,7 +60,7 @@ void chaos_at_leave(Worker& w) noexcept {
 
 void lose_server(Worker& w) noexcept {
   end_hog(w);
-  w.rt->displaced().end(w);
+  w.was_displaced = w.rt->displaced().end(w);
   if (w.server != nullptr) w.last_server = w.server->index;
   // Of the fiber that it was meant for: it runs without a server already, or elsewhere.
   w.at_leave &= static_cast<std::uint8_t>(~kDetachAtLeave);

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/base/clock.h"
 #include "runtime/handoff/handoff.h"
@@ -37,7 +38,7 @@ bool take_from(Worker& w, Server& s, Worker& holder, bool may_displace) noexcept
   if (displaces ? !displaced.begin(holder) : !is_blocked(holder, 0)) return false;
   w.seen_at.set(now_ns());
   if (!try_claim(w, s, HandoffCause::kReturn)) {
-    if (displaces) displaced.end(holder);
+    if (displaces) (void)displaced.end(holder);
     return false;
   }
   if (!begin_to_hold(w, s)) return false;
@@ -54,23 +55,37 @@ bool Displaced::begin(Worker& w) noexcept {
   return true;
 }
 
-void Displaced::end(Worker& w) noexcept {
-  if (w.displaced.load(std::memory_order_relaxed) &&
-      w.displaced.exchange(false, std::memory_order_acq_rel)) {
-    count_.fetch_sub(1, std::memory_order_relaxed);
+bool Displaced::end(Worker& w) noexcept {
+  if (!w.displaced.load(std::memory_order_relaxed) ||
+      !w.displaced.exchange(false, std::memory_order_acq_rel)) {
+    return false;
   }
+  count_.fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
+
+void Displaced::learn(bool had_blocked) noexcept {
+  const std::uint32_t now = bound();
+  const std::uint32_t next = had_blocked ? std::min(now + 1, kMost * servers_)
+                                         : std::max(now - now / 8, kLeast * servers_);
+  bound_.store(next, std::memory_order_relaxed);
 }
 
 bool retake(Worker& w) noexcept {
   RuntimeCore& rt = *w.rt;
   if (w.tired || rt.options().handoff == Handoff::kOff) return false;
-  const bool may_displace = blocks_so_far() != w.blocks;
+  const long blocks = blocks_so_far();
+  const bool may_displace = blocks != w.blocks;
+  if (std::exchange(w.was_displaced, false)) rt.displaced().learn(may_displace);
   const auto servers = rt.servers();
   const std::size_t looks = std::min(servers.size(), kMostLooks);
   for (std::size_t i = 0; i < looks; ++i) {
     Server& s = servers[(w.last_server + i) % servers.size()];
     Worker* const holder = claimable_holder(s);
-    if (holder != nullptr && take_from(w, s, *holder, may_displace)) return true;
+    if (holder != nullptr && take_from(w, s, *holder, may_displace)) {
+      w.blocks = blocks;
+      return true;
+    }
   }
   return false;
 }

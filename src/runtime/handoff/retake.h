@@ -17,16 +17,20 @@
 // So
 //   - only a worker that has blocked since it last began to hold a server displaces others, once:
 //     what block after block has spread over many threads comes together again when blocks end;
-//   - at most kMost workers for each server are displaced and have not come back: fibers that
-//     compute and never come back do not each get a thread (hogs.h). One that blocks keeps its
-//     place meanwhile, so kMost is not small: with 4, half of all takes had to ask /proc. Nor are
-//     those displaced that are known to compute for long.
+//   - only so many workers are displaced and have not come back: fibers that compute and never come
+//     back do not each get a thread (hogs.h). One that blocks keeps its place meanwhile, and where
+//     all block that are many: with a fixed bound of 32 for each server half of all takes had to
+//     ask /proc, a tenth of the time of fibers that block once. So each worker that comes back
+//     tells whether it had blocked, as was guessed. Right guesses raise the bound by one, up to
+//     kMost for each server, wrong ones lower it by an eighth, down to kLeast: if one of twenty is
+//     wrong it stays near 150. Nor are those displaced that are known to compute for long.
 // Else the holder must be blocked, by /proc. A worker that has itself computed for long takes
 // nothing: others go first.
 //
 // Who writes Worker::displaced: the taker sets it before it claims, by exchange, and counts one;
 // whoever takes it back, by exchange, counts one off: the taker whose claim failed, or the worker
-// when it learns that its server is gone. So none is counted twice, and none for ever.
+// when it learns that its server is gone. So none is counted twice, and none for ever. The bound is
+// anybody's, without care: an update that is lost was one of many.
 //
 // Rejected: to look whether the holder is blocked in any case (with page faults of 75 us a fifth
 // slower); to ask the kernel how often the holder has blocked (9 us in /proc); to take a server in
@@ -44,16 +48,27 @@ struct Worker;
 // The workers of a runtime that are displaced and do not know it yet.
 class Displaced {
  public:
-  static constexpr std::uint32_t kMost = 32;  // for each server
+  // For each server.
+  static constexpr std::uint32_t kLeast = 32;
+  static constexpr std::uint32_t kMost = 256;
 
-  explicit Displaced(std::uint32_t servers) noexcept : most_(kMost * servers) {}
-  bool has_room() const noexcept { return count_.load(std::memory_order_relaxed) < most_; }
+  explicit Displaced(std::uint32_t servers) noexcept
+      : servers_(servers), bound_(kLeast * servers) {}
+  bool has_room() const noexcept {
+    return count_.load(std::memory_order_relaxed) < bound_.load(std::memory_order_relaxed);
+  }
   // False if it is displaced already.
   bool begin(Worker& worker) noexcept;
-  void end(Worker& worker) noexcept;
+  // False if it is not.
+  bool end(Worker& worker) noexcept;
+
+  // Of one that is displaced no more: whether it had blocked.
+  void learn(bool had_blocked) noexcept;
+  std::uint32_t bound() const noexcept { return bound_.load(std::memory_order_relaxed); }
 
  private:
-  const std::uint32_t most_;
+  const std::uint32_t servers_;
+  std::atomic<std::uint32_t> bound_;
   std::atomic<std::uint32_t> count_{0};
 };
 
@@ -61,7 +76,7 @@ class Displaced {
 // one, inside the runtime.
 [[gnu::cold]] bool retake(Worker& worker) noexcept;
 
-// By a worker that begins to hold a server.
+// By a worker that is about to hold a server; retake() does it itself.
 void note_blocks(Worker& worker) noexcept;
 
 }  // namespace umcg::inline v0::internal

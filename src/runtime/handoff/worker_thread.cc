@@ -99,7 +99,6 @@ bool begin_to_hold(Worker& w, Server& s) noexcept {
   w.server = &s;
   w.word = s.word;
   if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
-  note_blocks(w);
   if (!enter(w)) return false;
   s.short_slices = w.time_slice.get() == TimeSlice::kShort;
   if (s.is_hooked()) at_handoff(w);
@@ -114,6 +113,7 @@ void worker_thread(Worker& w) {
     if (FiberCore* const f = w.bound_to.exchange(nullptr, std::memory_order_acquire)) {
       run_bound(w, *f);
     } else if (Server* const s = next_order(w)) {
+      note_blocks(w);
       if (begin_to_hold(w, *s)) host_loop(w);
     } else if (pool.stopping()) {
       break;

@@ -127,6 +127,7 @@ struct alignas(64) Worker {
   // See retake.h.
   long blocks = 0;  // of its thread, when it last began to hold a server
   std::atomic<bool> displaced{false};
+  bool was_displaced = false;  // until it lost its server; its own
 
   Relaxed<int> slept_on{-1};  // the CPU that it was on when it last went to the pool
 
