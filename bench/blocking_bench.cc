@@ -8,6 +8,7 @@
 //     takes
 //     ..._yield        the same with a yield in each round
 //     ..._6400         6,400 tasks of one round
+//     ..._first        raw_block, the first time that the runtime has any
 //     two_runtimes     raw_block, half of it in each of two runtimes on the same CPUs. Floor: in
 //     one hint_no_block    blocking(f) when f does not block. Floor: the bare call of f
 //
@@ -47,20 +48,23 @@ Block make_block(const BlockingLoad& load) {
 }
 
 void add_raw_block(int servers) {
-  for (const LoadVariant& variant : {LoadVariant{"blocking/raw_block", 64, 100, false},
+  for (const LoadVariant& variant : {LoadVariant{"blocking/raw_block", 64, 100},
                                      LoadVariant{"blocking/raw_block_yield", 64, 100, true},
-                                     LoadVariant{"blocking/raw_block_6400", 6'400, 1, false}}) {
+                                     LoadVariant{"blocking/raw_block_6400", 6'400, 1}}) {
     add_load_of_all(variant, servers, &make_block<Sleeping>);
     add_load<Umcg>(variant, "umcg_hint", servers, servers, &make_block<WithHint>, &Umcg::yield);
     add_load<Umcg>(variant, "umcg_now", servers, servers, &make_block<WithCertainty>, &Umcg::yield);
   }
+  add_load_of_all(
+      {.name = "blocking/raw_block_first", .tasks = 64, .rounds = 100, .first = FirstCall::kTimed},
+      servers, &make_block<Sleeping>);
 }
 
 template <class Block>
 void add_other_block(const std::string& name, int servers) {
   for (const LoadVariant& variant :
-       {LoadVariant{name, 64, 100, false}, LoadVariant{name + "_yield", 64, 100, true},
-        LoadVariant{name + "_6400", 6'400, 1, false}}) {
+       {LoadVariant{name, 64, 100}, LoadVariant{name + "_yield", 64, 100, true},
+        LoadVariant{name + "_6400", 6'400, 1}}) {
     add_load_of_all(variant, servers, &make_block<Block>);
   }
 }
@@ -86,7 +90,7 @@ class TwoUmcg {
 };
 
 void add_two_runtimes(int servers) {
-  const LoadVariant variant{"blocking/two_runtimes", 64, 100, false};
+  const LoadVariant variant{"blocking/two_runtimes", 64, 100};
   add_load<TwoUmcg>(variant, "umcg", servers, servers, &make_block<Sleeping>, Nothing());
   add_load<Umcg>(variant, "floor", servers, servers, &make_block<Sleeping>, Nothing());
 }

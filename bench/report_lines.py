@@ -131,6 +131,7 @@ LINES = [
          targets={1: _threads(1.2), 2: _threads(1.2)}),
     Line("blocking/raw_block_6400", "6,400 fibers of one such round",
          targets={1: _threads(1.2), 2: _threads(1.2)}),
+    Line("blocking/raw_block_first", "64 × 100 × the same, the first time in a runtime"),
     Line("blocking/two_runtimes", "64 × 100 × the same, in two runtimes on the same CPUs",
          targets={1: _floor(1.2), 2: _floor(1.2)}),
     Line("blocking/read_block", "64 × 100 × (1 ms in read(2) + 50 µs CPU)",
