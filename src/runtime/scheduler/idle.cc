@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // idle.cc - a server with nothing to do: search, sleep, be woken. The protocol is in idle_set.h.
 //
-// What a server has queued alone is left to it until the searcher's next look. Most often the
-// running fiber has just woken it, or started it, and is about to wait for it: taken, each message
-// of a pair of fibers would cross CPUs. While such fibers come and go the searcher looks less
-// often, since each look costs the other server cache misses, and longer, since whoever queues the
-// next one would have to wake it. At last it takes what there is, else two fibers that only yield
-// would never part.
+// What a server will get to soon is left to it (left_to_owner.h). While such fibers come and go the
+// searcher looks less often, since each look costs the other server cache misses, and longer, since
+// whoever queues the next one would have to wake it.
 //
 // Deadlines. One sleeping server, the keeper, sleeps only until the earliest deadline of all heaps;
 // the others sleep until they are woken. Who goes to sleep with an earlier deadline in sight than
@@ -16,7 +13,6 @@
 // work, servers that run look at their own heaps, and the monitor at all of them.
 #include <algorithm>
 #include <optional>
-#include <utility>
 
 #include "kernel_shim/cpu_relax.h"
 #include "kernel_shim/timer_slack.h"
@@ -24,6 +20,7 @@
 #include "runtime/handoff/hogs.h"
 #include "runtime/handoff/server_word.h"
 #include "runtime/runtime_core.h"
+#include "runtime/scheduler/left_to_owner.h"
 #include "runtime/scheduler/points.h"
 #include "runtime/scheduler/queues.h"
 #include "runtime/scheduler/scheduler.h"
@@ -34,26 +31,7 @@ namespace {
 constexpr int kSearchRounds = 100;
 constexpr int kMostSearchRounds = 8 * kSearchRounds;
 constexpr int kPausesPerRound = 8;
-constexpr int kPausesForLoneFiber = 64;
-
-// Which fiber a server had queued alone, as a searcher saw it.
-struct LoneFiber {
-  const Server* server = nullptr;
-  std::uint32_t ready = 0;
-  std::int64_t fresh = 0;
-  bool operator==(const LoneFiber&) const = default;
-};
-
-// Relaxed: a guess. The steal itself finds out whether there is anything.
-bool may_steal_from(const Server& s, LoneFiber& seen) noexcept {
-  const std::uint32_t ready = s.ready.oldest_end().load(std::memory_order_relaxed);
-  const std::int64_t fresh = s.fresh.oldest();
-  const std::uint32_t woken = s.ready.newest_end().load(std::memory_order_relaxed) - ready;
-  const std::int64_t size = woken + s.fresh.newest_end().load(std::memory_order_relaxed) - fresh;
-  if (size != 1) return size > 1;
-  const LoneFiber now{&s, ready, fresh};
-  return std::exchange(seen, now) == now;
-}
+constexpr int kPausesWhileOthersWork = 64;
 
 FiberCore* steal_from(Server& thief, Server& victim) noexcept {
   if (victim.looks_empty()) return nullptr;  // a visit may cost a barrier
@@ -68,14 +46,14 @@ FiberCore* steal_from(Server& thief, Server& victim) noexcept {
   return f;
 }
 
-// `seen`: by this search; null: takes whatever there is.
-FiberCore* steal_any(Server& s, LoneFiber* seen) noexcept {
+// `left`: by this search; null: takes whatever there is.
+FiberCore* steal_any(Server& s, LeftToOwner* left, std::int64_t now) noexcept {
   const auto servers = s.rt->servers();
   const std::size_t n = servers.size();
   const std::size_t start = s.next_random() % n;
   for (std::size_t i = 0; i < n; ++i) {
     Server& victim = servers[(start + i) % n];
-    if (&victim == &s || (seen != nullptr && !may_steal_from(victim, *seen))) continue;
+    if (&victim == &s || (left != nullptr && !left->may_steal_from(victim, now))) continue;
     if (FiberCore* f = steal_from(s, victim)) return f;
   }
   return nullptr;
@@ -100,16 +78,16 @@ FiberCore* look_here(Server& s) noexcept {
 // Looks around for a while, for longer where fibers come and go, and at last without regard. The
 // server is counted as searching.
 FiberCore* search_on(Server& s) noexcept {
-  LoneFiber seen;
+  LeftToOwner left;
   int last = kSearchRounds;
   for (int round = 1; round <= last; ++round) {
     int pauses = kPausesPerRound;
     if (s.rt->servers().size() > 1) {
-      const LoneFiber before = seen;
-      if (FiberCore* f = steal_any(s, round < last ? &seen : nullptr)) return f;
-      if (seen != before) {
+      const std::int64_t now = now_ns();
+      if (FiberCore* f = steal_any(s, round < last ? &left : nullptr, now)) return f;
+      if (left.has_changed_lately(now)) {
         last = std::min(round + kSearchRounds, kMostSearchRounds);
-        pauses = kPausesForLoneFiber;
+        pauses = kPausesWhileOthersWork;
       }
     }
     if (s.rt->inject_queue().size_hint() != 0) {
