@@ -77,6 +77,7 @@ void Standby::run() noexcept {
   std::int64_t quiet_since = 0;
   std::int64_t last_look = 0;
   while (!stopping_.load(std::memory_order_seq_cst)) {
+    was_here_lately_ = now_ns() - last_look < kGrace;
     const Saw saw = look();
     const std::int64_t now = now_ns();
     // Off the CPU in between: the worker runs here, where we belong.
@@ -104,7 +105,8 @@ void Standby::run() noexcept {
         misses_ = 0;
         break;
     }
-    ::sched_yield();
+    // Who is asked has pushed us off the CPU already.
+    if (saw != Saw::kBlocked) ::sched_yield();
   }
   (void)rt_->idle().end_unwatched(home_->index);
   rt_->release();  // *this is gone
@@ -131,7 +133,7 @@ Standby::Saw Standby::look() noexcept {
     return Saw::kNothing;
   }
   if ((word & kProposed) != 0) return Saw::kPerhaps;
-  const Worker& holder = rt_->workers().at(worker_of(word));
+  Worker& holder = rt_->workers().at(worker_of(word));
   if (!may_be_blocked(holder)) return Saw::kAtWork;
   if (word != word_) {
     word_ = word;
@@ -139,11 +141,21 @@ Standby::Saw Standby::look() noexcept {
     first_seen_ = now_ns();
     asked_ = nullptr;
   }
+  if (can_guess(holder)) {
+    holder.guessed_at.set(holder.holds.get());
+    first_seen_ = now_ns();
+    return hand_over();
+  }
   const bool first = seen_ == 0;
   const shim::Look look = rt_->oracle().look(holder.subject, seen_);
   if (look == shim::Look::kBlocked) return hand_over();
   first_seen_ = now_ns();
   return first ? Saw::kPerhaps : Saw::kAtWork;
+}
+
+bool Standby::can_guess(const Worker& holder) const noexcept {
+  return was_here_lately_ && holder.held_on.get() == cpu_.get() &&
+         holder.guessed_at.get() != holder.holds.get();
 }
 
 Standby::Saw Standby::hand_over() noexcept {

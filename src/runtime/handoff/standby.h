@@ -21,6 +21,13 @@
 // crowded CPU); following the worker at once (two standbys meet on one CPU, and the other one has
 // none: with blocks of 50 us a third of the time was lost).
 //
+// A guess. To tell by the worker's clock that it is blocked takes two looks, and a yield in
+// between, so that one who only had to wait for us may run: 2 us. One look is enough if the standby
+// has had the CPU lately: it is free again and again, so the standby does not run in its tiny share
+// beside others; and if the worker began to hold the server on this CPU. It may have been moved
+// since: then the claim finds out that it runs, and there is one guess only each time that a worker
+// begins.
+//
 // When it sleeps. While no fiber is queued a block costs nothing, and watching would burn an idle
 // CPU. So after kGrace without queued work the standby sleeps, and its server is in
 // IdleSet::unwatched(). The race that matters: work is queued while it goes to sleep. It enters the
@@ -83,6 +90,7 @@ class Standby {
   void run() noexcept;
   Saw look() noexcept;
   Saw hand_over() noexcept;
+  bool can_guess(const Worker& holder) const noexcept;
   void miss() noexcept;
   void turn_to_next() noexcept;
   void follow() noexcept;
@@ -95,6 +103,7 @@ class Standby {
   Server* watched_ = nullptr;  // the one that it looks at
   shim::Task* task_ = nullptr;
   Relaxed<int> cpu_{-1};
+  bool was_here_lately_ = false;
   int misses_ = 0;               // looks in a row at workers that run
   std::uint64_t word_ = 0;       // at the last look,
   std::uint64_t seen_ = 0;       // and what the oracle saw,

@@ -96,6 +96,8 @@ bool begin_to_hold(Worker& w, Server& s) noexcept {
   } else if (w.time_slice.get() == TimeSlice::kLong) {
     set_time_slice(w, TimeSlice::kUsual);
   }
+  w.held_on.set(sched_getcpu());
+  w.holds.set(w.holds.get() + 1);
   w.server = &s;
   w.word = s.word;
   if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
