@@ -30,7 +30,7 @@ namespace umcg::inline v0::internal {
 namespace {
 
 constexpr std::int64_t kPatience = 10'000'000;
-constexpr std::size_t kInjectBatch = 64;
+constexpr std::size_t kInjectBatch = 128;
 
 // Detached from the start, so that a holder at rest stays behind.
 FiberCore* begin_as_hog(FiberCore* f) noexcept {

@@ -29,7 +29,7 @@ struct alignas(16) Stack : Context {
 // them, with those of what is called on arrival below, and the record.
 inline void prefetch(const Stack& stack) noexcept {
   constexpr std::uintptr_t kLine = 64;
-  constexpr std::uintptr_t kBelow = 4 * kLine;
+  constexpr std::uintptr_t kBelow = kLine;
   constexpr std::uintptr_t kMost = 20 * kLine;
   std::uintptr_t line = lowest_in_use(stack) - kBelow;
   const std::uintptr_t end = std::min(line + kMost, reinterpret_cast<std::uintptr_t>(&stack + 1));

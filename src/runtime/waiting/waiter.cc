@@ -29,7 +29,7 @@ void Waiter::begin_as_thread(const FiberCore* f) {
   thread_ = shim::tid_of(thread_task());
 }
 
-Outcome Waiter::wait(const std::stop_token* stop, Deadline deadline) {
+Outcome Waiter::wait_with_limits(const std::stop_token* stop, Deadline deadline) {
   // Its destructor waits for a callback that is just running, so the waiter outlives all claims by
   // it.
   std::optional<StopWatch> on_stop;

@@ -100,7 +100,16 @@ class Waiter {
   }
 
   // Waits until somebody claims. The waiter's fiber or thread; may suspend, may migrate.
-  Outcome wait(const std::stop_token* stop, Deadline deadline);
+  // The common case has no frame of its own: each line of a stack that is fetched to wake its fiber
+  // counts, where there are many.
+  Outcome wait(const std::stop_token* stop, Deadline deadline) {
+    if (fiber_ == nullptr || stop != nullptr || !deadline.is_never()) {
+      return wait_with_limits(stop, deadline);
+    }
+    const ShowWait show(fiber_->waits_for, reason_, object_, false);
+    park(*this);
+    return state_.load(std::memory_order_acquire);
+  }
 
   // For an object with a place for one waiter, who is parked when it is entered there
   // (semaphore.cc): no claim is needed then. A wait without a limit, of the calling fiber, which
@@ -156,6 +165,7 @@ class Waiter {
   static constexpr std::uint32_t kLetGo = 1;
 
   void begin_as_thread(const FiberCore* fiber);
+  Outcome wait_with_limits(const std::stop_token* stop, Deadline deadline);
   void wait_as_thread(Deadline deadline);
   void wait_as_fiber(Deadline deadline);
 
