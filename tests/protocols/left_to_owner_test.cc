@@ -81,6 +81,32 @@ TEST_F(OwnersQueues, ALoneNewOneIfItIsStillThere) {
   EXPECT_FALSE(takes_at(kStart + 2 * LeftToOwner::kMoment)) << "it is another one";
 }
 
+TEST_F(OwnersQueues, ALoneNewOneNotAtOnceAfterALookAtNothing) {
+  EXPECT_FALSE(takes_at(kStart));
+  EXPECT_FALSE(left_.has_changed_lately(kStart));
+  start_one();
+  const std::int64_t later = kStart + 10 * LeftToOwner::kMoment;
+  EXPECT_FALSE(takes_at(later));
+  EXPECT_TRUE(takes_at(later + LeftToOwner::kMoment));
+}
+
+// More servers than there are notes: those that share one have their time after each other.
+TEST_F(OwnersQueues, OneOfManyServersHasItsTimeToo) {
+  std::vector<std::unique_ptr<Server>> others;
+  for (std::uint32_t i = 1; i < 64; ++i) {
+    others.push_back(std::make_unique<Server>());
+    others.back()->index = i;
+    others.back()->ready.push(&fiber_);
+  }
+  wake_one();
+  std::int64_t now = kStart;
+  for (int taken = 0; taken < 2; now += LeftToOwner::kSoon) {
+    ASSERT_LT(now, kStart + 100 * LeftToOwner::kSoon);
+    taken += takes_at(now) ? 1 : 0;
+    for (auto& other : others) (void)left_.may_steal_from(*other, now);
+  }
+}
+
 // Fibers whose turns are short are left to their server, but not for ever.
 TEST(LeftToOwnerAtLast, FibersThatOnlyYieldPart) {
   using namespace std::chrono_literals;

@@ -22,6 +22,7 @@
 #ifndef UMCG_RUNTIME_SCHEDULER_LEFT_TO_OWNER_H_
 #define UMCG_RUNTIME_SCHEDULER_LEFT_TO_OWNER_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -37,7 +38,10 @@ class LeftToOwner {
   // Relaxed: a guess. The steal itself finds out whether there is anything.
   bool may_steal_from(const Server& s, std::int64_t now) noexcept {
     Note& note = notes_[s.index % notes_.size()];
-    if (note.server != &s) note = {.server = &s};
+    if (note.server != &s) {
+      if (now - std::max(note.new_at, note.woken_at) < kSoon) return false;
+      note = empty_so_far(s);
+    }
     return may_take_new(s, note, now) || may_take_woken(s, note, now);
   }
 
@@ -47,20 +51,29 @@ class LeftToOwner {
  private:
   struct Note {
     const Server* server = nullptr;
-    std::int64_t oldest_new = -1;
+    std::int64_t oldest_new = 0;
+    std::int64_t new_ones = 0;
     std::int64_t new_at = 0;  // when these changed last, as far as was seen
     std::uint32_t oldest_woken = 0;
     std::uint32_t end_of_woken = 0;
     std::int64_t woken_at = 0;
   };
 
+  // What stands there already counts as a change, an empty queue does not.
+  static Note empty_so_far(const Server& s) noexcept {
+    const std::uint32_t woken = s.ready.oldest_end().load(std::memory_order_relaxed);
+    return {
+        .server = &s, .oldest_new = s.fresh.oldest(), .oldest_woken = woken, .end_of_woken = woken};
+  }
+
   bool may_take_new(const Server& s, Note& note, std::int64_t now) noexcept {
     if (now - note.new_at < kMoment) return false;
     const std::int64_t oldest = s.fresh.oldest();
     const std::int64_t size = s.fresh.newest_end().load(std::memory_order_relaxed) - oldest;
     if (size > 1) return true;
-    if (oldest == note.oldest_new) return size == 1;
+    if (oldest == note.oldest_new && size == note.new_ones) return size == 1;
     note.oldest_new = oldest;
+    note.new_ones = size;
     note.new_at = changed_at_ = now;
     return false;
   }
@@ -77,8 +90,8 @@ class LeftToOwner {
     return false;
   }
 
-  // Two servers that share one only hide from each other until the last look.
-  std::array<Note, 8> notes_{};
+  // With more servers than this some share a note, and must wait for each other's time.
+  std::array<Note, 16> notes_{};
   std::int64_t changed_at_ = 0;
 };
 
