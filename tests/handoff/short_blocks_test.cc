@@ -3,13 +3,13 @@
 // and computes in between, so that its CPU is not free for long: those queued behind it begin all
 // the same.
 #include <gtest/gtest.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 #include <atomic>
 #include <chrono>
 
 #include "handoff/blocked_call.h"
+#include "kernel_shim/timer_slack.h"
 #include "support/handoff_modes.h"
 #include "umcg/runtime.h"
 
@@ -31,10 +31,12 @@ TEST_P(ShortBlocks, DoNotKeepTheNextFiberWaiting) {
   umcg::Runtime rt({.servers = 1});
   std::atomic<bool> begun{false};
   auto blocker = rt.spawn([&] {
-    ::prctl(PR_SET_TIMERSLACK, 1);  // or each block would be ten times as long
     auto behind = umcg::spawn([&] { begun = true; });
-    while (!begun) block_and_compute();
-    ::prctl(PR_SET_TIMERSLACK, 0);
+    {
+      const umcg::internal::shim::ShortTimerSlack
+          exact;  // or each block would be ten times as long
+      while (!begun) block_and_compute();
+    }
     behind.join();
   });
   join_or_abort(rt, blocker);

@@ -5,12 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "runtime/fiber/fiber_core.h"
+#include "support/eventually.h"
 #include "umcg/runtime.h"
 #include "umcg/stats.h"
 #include "umcg/this_fiber.h"
@@ -109,7 +108,6 @@ TEST_F(OwnersQueues, OneOfManyServersHasItsTimeToo) {
 
 // Fibers whose turns are short are left to their server, but not for ever.
 TEST(LeftToOwnerAtLast, FibersThatOnlyYieldPart) {
-  using namespace std::chrono_literals;
   umcg::Runtime rt({.servers = 2});
   std::atomic<bool> stop{false};
   std::vector<umcg::Fiber<>> fibers;
@@ -120,11 +118,7 @@ TEST(LeftToOwnerAtLast, FibersThatOnlyYieldPart) {
       }));
     }
   });
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
-  while (rt.stats().steals == 0 && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(1ms);
-  }
-  EXPECT_NE(rt.stats().steals, 0U);
+  EXPECT_TRUE(umcg_test::eventually([&] { return rt.stats().steals != 0; }));
   stop = true;
   for (auto& fiber : fibers) fiber.join();
 }

@@ -30,8 +30,7 @@ void take_turn(Worker& w) noexcept {
       (void)shim::wait(*w.task, kNeverNs);
       continue;
     }
-    note_blocks(w);
-    if (begin_to_hold(w, *s)) break;
+    if (begin_to_hold(w, *s, blocks_so_far())) break;
     w.rt->inject(w.current.get());  // lost again before it began
   }
   if (w.server->is_hooked()) at_run(w, *w.current.get());

@@ -18,12 +18,6 @@ namespace {
 // Each costs some microseconds.
 constexpr std::size_t kMostLooks = 2;
 
-// How often the calling thread has left its CPU of its own accord.
-long blocks_so_far() noexcept {
-  rusage usage;
-  return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
-}
-
 // The server's holder, if it may be claimed from as far as can be seen.
 Worker* claimable_holder(const Server& s) noexcept {
   const std::uint64_t word = s.word->load(std::memory_order_acquire);
@@ -32,16 +26,16 @@ Worker* claimable_holder(const Server& s) noexcept {
   return may_be_blocked(holder) ? &holder : nullptr;
 }
 
-bool take_from(Worker& w, Server& s, Worker& holder, bool may_displace) noexcept {
+bool take_from(Worker& w, Server& s, Worker& holder, long blocks) noexcept {
   Displaced& displaced = w.rt->displaced();
-  const bool displaces = may_displace && !s.runs_long() && displaced.has_room();
+  const bool displaces = blocks != w.blocks && !s.runs_long() && displaced.has_room();
   if (displaces ? !displaced.begin(holder) : !is_blocked(holder, 0)) return false;
   w.seen_at.set(now_ns());
   if (!try_claim(w, s, HandoffCause::kReturn)) {
     if (displaces) (void)displaced.end(holder);
     return false;
   }
-  if (!begin_to_hold(w, s)) return false;
+  if (!begin_to_hold(w, s, blocks)) return false;
   // Another turn, though no fiber was picked.
   s.long_turn.store(s.tick.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   return true;
@@ -75,21 +69,20 @@ bool retake(Worker& w) noexcept {
   RuntimeCore& rt = *w.rt;
   if (w.tired || rt.options().handoff == Handoff::kOff) return false;
   const long blocks = blocks_so_far();
-  const bool may_displace = blocks != w.blocks;
-  if (std::exchange(w.was_displaced, false)) rt.displaced().learn(may_displace);
+  if (std::exchange(w.was_displaced, false)) rt.displaced().learn(blocks != w.blocks);
   const auto servers = rt.servers();
   const std::size_t looks = std::min(servers.size(), kMostLooks);
   for (std::size_t i = 0; i < looks; ++i) {
     Server& s = servers[(w.last_server + i) % servers.size()];
     Worker* const holder = claimable_holder(s);
-    if (holder != nullptr && take_from(w, s, *holder, may_displace)) {
-      w.blocks = blocks;
-      return true;
-    }
+    if (holder != nullptr && take_from(w, s, *holder, blocks)) return true;
   }
   return false;
 }
 
-void note_blocks(Worker& w) noexcept { w.blocks = blocks_so_far(); }
+long blocks_so_far() noexcept {
+  rusage usage;
+  return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
 
 }  // namespace umcg::inline v0::internal

@@ -76,8 +76,8 @@ class Displaced {
 // one, inside the runtime.
 [[gnu::cold]] bool retake(Worker& worker) noexcept;
 
-// By a worker that is about to hold a server; retake() does it itself.
-void note_blocks(Worker& worker) noexcept;
+// How often the calling thread has left its CPU of its own accord.
+long blocks_so_far() noexcept;
 
 }  // namespace umcg::inline v0::internal
 

@@ -141,8 +141,8 @@ Standby::Saw Standby::look() noexcept {
     first_seen_ = now_ns();
     asked_ = nullptr;
   }
-  if (can_guess(holder)) {
-    holder.guessed_at.set(holder.holds.get());
+  if (was_here_lately_ && holder.held_on.get() == cpu_.get()) {
+    holder.held_on.set(-1);
     first_seen_ = now_ns();
     return hand_over();
   }
@@ -151,11 +151,6 @@ Standby::Saw Standby::look() noexcept {
   if (look == shim::Look::kBlocked) return hand_over();
   first_seen_ = now_ns();
   return first ? Saw::kPerhaps : Saw::kAtWork;
-}
-
-bool Standby::can_guess(const Worker& holder) const noexcept {
-  return was_here_lately_ && holder.held_on.get() == cpu_.get() &&
-         holder.guessed_at.get() != holder.holds.get();
 }
 
 Standby::Saw Standby::hand_over() noexcept {

@@ -90,7 +90,6 @@ class Standby {
   void run() noexcept;
   Saw look() noexcept;
   Saw hand_over() noexcept;
-  bool can_guess(const Worker& holder) const noexcept;
   void miss() noexcept;
   void turn_to_next() noexcept;
   void follow() noexcept;

@@ -89,7 +89,7 @@ void set_time_slice(Worker& w, TimeSlice slice) noexcept {
   set_time_slice(w.subject.tid, slice);
 }
 
-bool begin_to_hold(Worker& w, Server& s) noexcept {
+bool begin_to_hold(Worker& w, Server& s, long blocks) noexcept {
   if (s.cpu >= 0 && w.pinned_cpu != s.cpu && tie_to_cpu(0, s.cpu)) w.pinned_cpu = s.cpu;
   if (s.is_beside_hog()) {
     set_time_slice(w, TimeSlice::kShort);  // whatever is woken beside a hog is to run at once
@@ -97,11 +97,11 @@ bool begin_to_hold(Worker& w, Server& s) noexcept {
     set_time_slice(w, TimeSlice::kUsual);
   }
   w.held_on.set(sched_getcpu());
-  w.holds.set(w.holds.get() + 1);
   w.server = &s;
   w.word = s.word;
   if (s.spare.load(std::memory_order_relaxed) == nullptr) w.rt->workers().replenish(s);
   if (!enter(w)) return false;
+  w.blocks = blocks;
   s.short_slices = w.time_slice.get() == TimeSlice::kShort;
   if (s.is_hooked()) at_handoff(w);
   return true;
@@ -115,8 +115,7 @@ void worker_thread(Worker& w) {
     if (FiberCore* const f = w.bound_to.exchange(nullptr, std::memory_order_acquire)) {
       run_bound(w, *f);
     } else if (Server* const s = next_order(w)) {
-      note_blocks(w);
-      if (begin_to_hold(w, *s)) host_loop(w);
+      if (begin_to_hold(w, *s, blocks_so_far())) host_loop(w);
     } else if (pool.stopping()) {
       break;
     } else {

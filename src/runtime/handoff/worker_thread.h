@@ -17,8 +17,8 @@ void worker_thread(Worker& worker);
 void set_time_slice(Worker& worker, TimeSlice slice) noexcept;
 
 // By a worker that the server's word names. True: it is inside the runtime with the server. False:
-// it has lost it again.
-bool begin_to_hold(Worker& worker, Server& server) noexcept;
+// it has lost it again. Before it took the server its thread had blocked so often (retake.h).
+bool begin_to_hold(Worker& worker, Server& server, long blocks) noexcept;
 
 }  // namespace umcg::inline v0::internal
 

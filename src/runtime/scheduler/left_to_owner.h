@@ -39,54 +39,61 @@ class LeftToOwner {
   bool may_steal_from(const Server& s, std::int64_t now) noexcept {
     Note& note = notes_[s.index % notes_.size()];
     if (note.server != &s) {
-      if (now - std::max(note.new_at, note.woken_at) < kSoon) return false;
+      if (now - std::max(note.fresh.changed_at, note.woken.changed_at) < kSoon) return false;
       note = empty_so_far(s);
     }
-    return may_take_new(s, note, now) || may_take_woken(s, note, now);
+    return may_take_new(s, note.fresh, now) || may_take_woken(s, note.woken, now);
   }
 
   // Whether fibers come and go.
   bool has_changed_lately(std::int64_t now) const noexcept { return now - changed_at_ < kSoon; }
 
  private:
+  // Of a queue, at the last look. Those of new fibers are counted in 64 bits; the low half will do.
+  struct Ends {
+    std::uint32_t oldest = 0;
+    std::uint32_t newest = 0;
+    std::int64_t changed_at = 0;  // as far as was seen
+  };
   struct Note {
     const Server* server = nullptr;
-    std::int64_t oldest_new = 0;
-    std::int64_t new_ones = 0;
-    std::int64_t new_at = 0;  // when these changed last, as far as was seen
-    std::uint32_t oldest_woken = 0;
-    std::uint32_t end_of_woken = 0;
-    std::int64_t woken_at = 0;
+    Ends fresh;
+    Ends woken;
   };
 
   // What stands there already counts as a change, an empty queue does not.
   static Note empty_so_far(const Server& s) noexcept {
+    const auto fresh = static_cast<std::uint32_t>(s.fresh.oldest());
     const std::uint32_t woken = s.ready.oldest_end().load(std::memory_order_relaxed);
-    return {
-        .server = &s, .oldest_new = s.fresh.oldest(), .oldest_woken = woken, .end_of_woken = woken};
+    return {.server = &s,
+            .fresh = {.oldest = fresh, .newest = fresh},
+            .woken = {.oldest = woken, .newest = woken}};
   }
 
-  bool may_take_new(const Server& s, Note& note, std::int64_t now) noexcept {
-    if (now - note.new_at < kMoment) return false;
+  // Notes it.
+  bool has_changed(Ends& seen, std::uint32_t oldest, std::uint32_t newest,
+                   std::int64_t now) noexcept {
+    if (oldest == seen.oldest && newest == seen.newest) return false;
+    seen = {.oldest = oldest, .newest = newest, .changed_at = changed_at_ = now};
+    return true;
+  }
+
+  bool may_take_new(const Server& s, Ends& seen, std::int64_t now) noexcept {
+    if (now - seen.changed_at < kMoment) return false;
     const std::int64_t oldest = s.fresh.oldest();
-    const std::int64_t size = s.fresh.newest_end().load(std::memory_order_relaxed) - oldest;
-    if (size > 1) return true;
-    if (oldest == note.oldest_new && size == note.new_ones) return size == 1;
-    note.oldest_new = oldest;
-    note.new_ones = size;
-    note.new_at = changed_at_ = now;
-    return false;
+    const std::int64_t newest = s.fresh.newest_end().load(std::memory_order_relaxed);
+    if (newest - oldest > 1) return true;
+    return !has_changed(seen, static_cast<std::uint32_t>(oldest),
+                        static_cast<std::uint32_t>(newest), now) &&
+           newest - oldest == 1;
   }
 
-  bool may_take_woken(const Server& s, Note& note, std::int64_t now) noexcept {
-    if (now - note.woken_at < kSoon) return false;
+  bool may_take_woken(const Server& s, Ends& seen, std::int64_t now) noexcept {
+    if (now - seen.changed_at < kSoon) return false;
     const std::uint32_t oldest = s.ready.oldest_end().load(std::memory_order_relaxed);
-    const std::uint32_t end = s.ready.newest_end().load(std::memory_order_relaxed);
-    if (static_cast<std::int32_t>(note.end_of_woken - oldest) > 0) return true;
-    if (oldest == note.oldest_woken && end == note.end_of_woken) return false;
-    note.oldest_woken = oldest;
-    note.end_of_woken = end;
-    note.woken_at = changed_at_ = now;
+    const std::uint32_t newest = s.ready.newest_end().load(std::memory_order_relaxed);
+    if (static_cast<std::int32_t>(seen.newest - oldest) > 0) return true;
+    (void)has_changed(seen, oldest, newest, now);
     return false;
   }
 

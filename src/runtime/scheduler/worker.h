@@ -129,11 +129,9 @@ struct alignas(64) Worker {
   std::atomic<bool> displaced{false};
   bool was_displaced = false;  // until it lost its server; its own
 
-  // The CPU that it was on when it last began to hold a server, how often it has begun, and when a
-  // standby last guessed that it is blocked (standby.h), by that count.
+  // The CPU that it was on when it last began to hold a server; -1: a standby has since guessed
+  // that it is blocked, which it may do once (standby.h).
   Relaxed<int> held_on{-1};
-  Relaxed<std::uint32_t> holds{0};
-  Relaxed<std::uint32_t> guessed_at{0};
   Relaxed<int> slept_on{-1};  // the CPU that it was on when it last went to the pool
 
   WorkerTurn turn;
