@@ -128,15 +128,18 @@ RuntimeCore::RuntimeCore(Runtime& handle, RuntimeOptions options)
   }
 }
 
+// All workers exist before the first begins: it makes a spare, and where max_workers allows no
+// spare, that would be the worker of a server still without one.
 void RuntimeCore::start_servers() {
-  for (Server& s : servers()) {
-    Worker* const w = workers_.create();
-    if (w == nullptr) {
+  for (std::size_t i = 0; i < server_count_; ++i) {
+    if (workers_.create() == nullptr) {
       throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
                               "umcg::Runtime: no thread for a server");
     }
+  }
+  for (Server& s : servers()) {
     note_handoff(s, HandoffCause::kStart, now_ns(), nullptr);
-    WorkerPool::assign(*w, s);
+    WorkerPool::assign(workers_.at(s.index), s);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "handoff/blocked_call.h"
 #include "support/handoff_modes.h"
 #include "support/pipe.h"
+#include "support/sanitizers.h"
 #include "umcg/runtime.h"
 #include "umcg/semaphore.h"
 
@@ -43,6 +44,15 @@ TEST_P(WorkerBound, OneServerOneWorker) { readers_then_writer(1, 1, 1); }
 TEST_P(WorkerBound, TwoServersTwoWorkers) { readers_then_writer(2, 2, 4); }
 // The third worker is the spare of one server; the one with the queued fiber may be the other.
 TEST_P(WorkerBound, TwoServersThreeWorkersTwoReaders) { readers_then_writer(2, 3, 2); }
+
+// The first worker makes a spare as soon as it begins, which may be before the runtime has gone on.
+TEST_P(WorkerBound, NoSpareTakesTheRoomOfAServersWorker) {
+  for (int i = 0; i < umcg_test::scaled(200); ++i) {
+    umcg::Runtime rt({.servers = 8, .max_workers = 8});
+    EXPECT_EQ(rt.run([i] { return i; }), i);
+    EXPECT_GE(rt.stats().workers, 8U);
+  }
+}
 
 UMCG_INSTANTIATE_HANDOFFS(WorkerBound);
 
