@@ -119,11 +119,14 @@ template <class F, class... A>
 Future<launch_result_t<F, A...>> FiberGroup::spawn_child(const SpawnOptions* options, F&& f,
                                                          A&&... a) {
   using R = launch_result_t<F, A...>;
-  StateRef<FutureValue<R>> state(new FutureValue<R>);
-  add_and_start(build_fiber(rt_, options,
-                            ChildTask<R, std::decay_t<F>, std::decay_t<A>...>(
-                                *this, state.share(), std::forward<F>(f), std::forward<A>(a)...)));
-  return FutureMaker::make<R>(std::move(state));
+  auto* const shared = new FutureValue<R>(2);
+  StateRef<FutureValue<R>> childs(shared);
+  StateRef<FutureValue<R>> callers(shared);
+  add_and_start(
+      build_fiber(rt_, options,
+                  ChildTask<R, std::decay_t<F>, std::decay_t<A>...>(
+                      *this, std::move(childs), std::forward<F>(f), std::forward<A>(a)...)));
+  return FutureMaker::make<R>(std::move(callers));
 }
 
 template <class F, class... A>

@@ -35,6 +35,8 @@ class UMCG_API FutureState {
   void retain() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   // The last one destroys the state.
   void release() noexcept;
+  // By an owner. Once there is no other one, there never will be: only owners make more.
+  bool has_another_owner() const noexcept { return refs_.load(std::memory_order_relaxed) != 1; }
 
   // The giving side. claim() comes first and lets one through, the others it tells
   // promise_already_satisfied; then the result is stored; then it is published.
@@ -69,7 +71,7 @@ class UMCG_API FutureState {
   bool unwatch() noexcept;
 
  protected:
-  FutureState() noexcept = default;
+  explicit FutureState(std::uint32_t owners) noexcept : refs_(owners) {}
   virtual ~FutureState();
 
   // Of a combined state: never two at once for one index.
@@ -81,7 +83,7 @@ class UMCG_API FutureState {
  private:
   enum class Holds : std::uint8_t { kNothing, kValue, kError };
 
-  std::atomic<std::uint32_t> refs_{1};
+  std::atomic<std::uint32_t> refs_;
   std::atomic<bool> claimed_{false};    // written by the giving side
   std::atomic<bool> retrieved_{false};  // written by the promise's get_future()
   std::atomic<bool> fetched_{false};    // the error has been thrown at somebody
@@ -97,7 +99,7 @@ class UMCG_API FutureState {
 template <class R>
 class FutureValue : public FutureState {
  public:
-  FutureValue() noexcept {}
+  explicit FutureValue(std::uint32_t owners = 1) noexcept : FutureState(owners) {}
 
   // Builds the result from what make() returns. After claim(), before publish().
   template <class Make>

@@ -18,7 +18,7 @@ void FiberGroup::begin_child() noexcept { current_fiber()->group = this; }
 void FiberGroup::publish_result(FutureState& result) noexcept {
   destroy_locals(current_fiber()->locals);
   note_result(result);
-  result.publish();
+  if (result.has_another_owner()) result.publish();  // else its future has been dropped
 }
 
 void FiberGroup::finish_child() noexcept {
