@@ -102,20 +102,20 @@ class PromiseBase {
   template <class Make>
   void set(Make make) {
     state_.checked().claim();
-#if UMCG_HAS_EXCEPTIONS
-    try {
-      state_->store(make);
-    } catch (...) {
-      state_->unclaim();
-      throw;
-    }
-#else
+    Claim claim{state_.get()};
     state_->store(make);
-#endif
-    state_->publish();
+    std::exchange(claim.state, nullptr)->publish();
   }
 
  private:
+  // Given back unless there is a result.
+  struct Claim {
+    FutureState* state;
+    ~Claim() {
+      if (state != nullptr) state->unclaim();
+    }
+  };
+
   StateRef<FutureValue<R>> state_;
 };
 

@@ -75,15 +75,7 @@ class ChildTask {
       (void)call_with<Called>(call_, &this_fiber::get_stop_token);
       return;
     }
-#if UMCG_HAS_EXCEPTIONS
-    try {
-      store();
-    } catch (...) {
-      end_.state->store_error(std::current_exception());
-    }
-#else
-    store();
-#endif
+    end_.state->store_from([](void* self) { static_cast<ChildTask*>(self)->store(); }, this);
   }
 
  private:

@@ -43,6 +43,8 @@ class UMCG_API FutureState {
   void claim();
   void unclaim() noexcept { claimed_.store(false, std::memory_order_release); }  // to claim()
   void store_error(std::exception_ptr error) noexcept;
+  // Calls store(arg), which stores a result; if it throws, the error is what it has thrown.
+  void store_from(void (*store)(void* arg), void* arg) noexcept;
   void publish() noexcept;
   // The promise goes: if it has given nothing, the error is broken_promise.
   void abandon() noexcept;

@@ -51,6 +51,14 @@ UMCG_API void discard_fiber(FiberCore* fiber) noexcept;
 // discarded, if it is to be bound and there is no thread.
 UMCG_API void start_fiber(FiberCore* fiber, const TaskOps* ops, bool detached);
 
+// Until its task is built.
+struct UnbuiltFiber {
+  FiberCore* fiber;
+  ~UnbuiltFiber() {
+    if (fiber != nullptr) discard_fiber(fiber);
+  }
+};
+
 // A fiber that is complete but for start_fiber().
 struct BuiltFiber {
   FiberCore* fiber;
@@ -61,18 +69,10 @@ template <class F, class... A>
 BuiltFiber build_fiber(RuntimeCore& rt, const SpawnOptions* options, F&& f, A&&... a) {
   using R = launch_result_t<F, A...>;
   using T = Task<R, F, A...>;
-  const auto [fiber, storage] = create_fiber(rt, options, sizeof(T), alignof(T));
-#if UMCG_HAS_EXCEPTIONS
-  try {
-    ::new (storage) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
-  } catch (...) {
-    discard_fiber(fiber);
-    throw;
-  }
-#else
-  ::new (storage) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
-#endif
-  return {fiber, &T::ops};
+  const NewFiber made = create_fiber(rt, options, sizeof(T), alignof(T));
+  UnbuiltFiber unbuilt{made.fiber};
+  ::new (made.storage) T(std::in_place, std::forward<F>(f), std::forward<A>(a)...);
+  return {std::exchange(unbuilt.fiber, nullptr), &T::ops};
 }
 
 template <class F, class... A>

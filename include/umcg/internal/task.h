@@ -19,14 +19,14 @@ namespace umcg::inline v0::internal {
 
 struct FiberCore;  // the runtime's descriptor of a fiber
 
-// What the runtime may do with a task. Neither may throw.
+// What the runtime may do with a task. It catches what invoke throws: were there handlers here, one
+// file compiled without exceptions could take them away from all others, since the linker keeps one
+// copy of an inline function.
 struct TaskOps {
-  void (*invoke)(void* task, FiberCore* self) noexcept;  // once, on the fiber
+  void (*invoke)(void* task, FiberCore* self);  // once, on the fiber; throws what the call throws
   void (*destroy)(void* task) noexcept;  // once, after invoke, or instead of it; drops the result
 };
 
-// Called inside a handler: keeps the current exception for join(). src/runtime/fiber/launch.cc
-UMCG_API void keep_current_exception(FiberCore* self) noexcept;
 // The stop token of the fiber; makes its stop state on first use.
 UMCG_API std::stop_token stop_token_of(FiberCore* self);
 
@@ -120,19 +120,17 @@ class Task {
   enum class Holds : unsigned char { kCall, kNothing, kResult };
   using Call = std::tuple<std::decay_t<F>, std::decay_t<A>...>;
 
-  static void invoke(void* task, FiberCore* self) noexcept {
-    Task* t = static_cast<Task*>(task);
-#if UMCG_HAS_EXCEPTIONS
-    try {
-      t->call_and_store(self);
-    } catch (...) {
-      keep_current_exception(self);
+  struct EndOfCall {
+    Task* task;
+    ~EndOfCall() {
+      task->call_.~Call();
+      task->holds_ = task->stored_ ? Holds::kResult : Holds::kNothing;
     }
-#else
-    t->call_and_store(self);
-#endif
-    t->call_.~Call();
-    t->holds_ = t->stored_ ? Holds::kResult : Holds::kNothing;
+  };
+
+  static void invoke(void* task, FiberCore* self) {
+    const EndOfCall end{static_cast<Task*>(task)};
+    end.task->call_and_store(self);
   }
 
   static void destroy(void* task) noexcept {

@@ -172,8 +172,6 @@ void start_fiber(FiberCore* f, const TaskOps* ops, bool detached) {
   }
 }
 
-void keep_current_exception(FiberCore* self) noexcept { self->error = std::current_exception(); }
-
 std::stop_token stop_token_of(FiberCore* self) { return stop_token(*self); }
 
 }  // namespace umcg::inline v0::internal

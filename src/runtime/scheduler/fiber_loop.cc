@@ -35,7 +35,11 @@ namespace umcg::inline v0::internal {
 namespace {
 
 void run_user_code(FiberCore& f) noexcept {
-  f.ops->invoke(f.task, &f);
+  try {
+    f.ops->invoke(f.task, &f);
+  } catch (...) {
+    f.error = std::current_exception();
+  }
   destroy_locals(f.locals);
 }
 

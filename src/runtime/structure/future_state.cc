@@ -50,6 +50,14 @@ void FutureState::store_error(std::exception_ptr error) noexcept {
   holds_ = Holds::kError;
 }
 
+void FutureState::store_from(void (*store)(void* arg), void* arg) noexcept {
+  try {
+    store(arg);
+  } catch (...) {
+    store_error(std::current_exception());
+  }
+}
+
 void FutureState::publish() noexcept {
   std::uintptr_t seen = queue_.word.load(std::memory_order_relaxed);
   // Release publishes the result. Acquire pairs with the release of watch().
