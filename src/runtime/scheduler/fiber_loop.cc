@@ -34,7 +34,7 @@
 namespace umcg::inline v0::internal {
 namespace {
 
-void run_user_code(FiberCore& f) noexcept {
+[[gnu::always_inline]] inline void run_user_code(FiberCore& f) noexcept {
   try {
     f.ops->invoke(f.task, &f);
   } catch (...) {
