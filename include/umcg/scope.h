@@ -37,7 +37,8 @@ class UMCG_API Scope final : private internal::FiberGroup {
   ~Scope();
 
   // Starts a child. The owner of the scope, and its children; after a request to stop, too: the
-  // child finds itself asked. The future may be dropped. Never suspends. Throws std::bad_alloc.
+  // child finds itself asked. The future may be dropped. Never suspends. Throws std::bad_alloc;
+  // std::system_error if it is to be bound and there is no thread.
   template <internal::NotSpawnOptions F, class... A>
   auto spawn(F&& f, A&&... a) {
     return spawn_child(nullptr, std::forward<F>(f), std::forward<A>(a)...);

@@ -23,6 +23,9 @@
 #include "support/sanitizers.h"
 #include "support/self.h"
 #include "support/test_cgroup.h"
+#include "umcg/event.h"
+#include "umcg/scope.h"
+#include "umcg/this_fiber.h"
 
 namespace {
 
@@ -148,6 +151,26 @@ TEST_P(HostileRefusals, FewThreadsByTheCgroupsLimit) {
       return run_with_few_threads();
     });
   }
+}
+
+TEST_P(HostileRefusals, AScopeWhoseBoundChildHasNoThread) {
+  expect_good("seccomp", [] {
+    umcg::Runtime rt({.servers = 1});
+    return rt.run([] {
+      umcg::Event go;
+      umcg::Scope scope;
+      const umcg::this_fiber::ThreadPin pin;  // the filter is the thread's
+      if (!deny({SYS_clone, SYS_clone3})) return static_cast<int>(kNotPossible);
+      try {
+        for (int i = 0; i < 100; ++i) scope.spawn({.bound = true}, [&] { go.wait(); });
+        return static_cast<int>(kBad);
+      } catch (const std::system_error&) {
+        go.set();
+      }
+      scope.join();
+      return static_cast<int>(kGood);
+    });
+  });
 }
 
 UMCG_INSTANTIATE_HANDOFFS(HostileRefusals);

@@ -10,7 +10,12 @@ namespace umcg::inline v0::internal {
 
 void FiberGroup::add_and_start(BuiltFiber child) {
   children_.add();
-  start_child(child);
+  try {
+    start_child(child);
+  } catch (...) {  // no thread for a bound fiber
+    children_.done();
+    throw;
+  }
 }
 
 void FiberGroup::begin_child() noexcept { current_fiber()->group = this; }
