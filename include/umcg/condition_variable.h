@@ -37,7 +37,8 @@ class UMCG_API ConditionVariable {
   void notify_one() noexcept;
   void notify_all() noexcept;
 
-  // Unlocks, waits, locks again. May suspend, may migrate. Throws what lock.lock() throws.
+  // Unlocks, waits, locks again. May suspend, may migrate. Throws what lock.lock() and
+  // lock.unlock() throw.
   template <class Lock>
   void wait(Lock& lock) {
     (void)wait(lock, std::stop_token(), Deadline());

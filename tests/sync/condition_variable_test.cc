@@ -3,16 +3,20 @@
 #include "umcg/condition_variable.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <stop_token>
+#include <system_error>
 
 #include "support/crew.h"
 #include "support/eventually.h"
 #include "support/sanitizers.h"
+#include "umcg/event.h"
 #include "umcg/mutex.h"
 #include "umcg/this_fiber.h"
 
@@ -183,6 +187,70 @@ TEST_P(ConditionVariableTest, TimeoutsAreNotEarlyAndHoldTheLock) {
   crew.join();
   EXPECT_TRUE(mutex.try_lock());
   mutex.unlock();
+}
+
+TEST_P(ConditionVariableTest, WhoLooksAgainAndAgainLetsOthersIn) {
+  Crew crew(GetParam());
+  umcg::Mutex mutex;
+  umcg::ConditionVariable cv;
+  bool changed = false;
+  umcg::Event locked;
+  crew.start([&] {
+    std::unique_lock lock(mutex);
+    locked.set();
+    while (!changed) EXPECT_EQ(cv.wait_for(lock, 0ms), std::cv_status::timeout);
+  });
+  crew.start([&] {
+    locked.wait();
+    const std::lock_guard lock(mutex);
+    changed = true;
+  });
+  crew.join();
+}
+
+TEST_P(ConditionVariableTest, AnUnlockThatThrowsLeavesNobodyWaiting) {
+  Crew crew(GetParam());
+  umcg::ConditionVariable cv;
+  crew.start([&] {
+    umcg::Mutex mutex;
+    std::unique_lock not_held(mutex, std::defer_lock);
+    EXPECT_THROW(cv.wait(not_held), std::system_error);
+  });
+  crew.join();
+  cv.notify_all();
+}
+
+// The lock's pin ends as it is unlocked, and with it what keeps the fiber on its thread.
+TEST_P(ConditionVariableTest, ALockMayHoldAPin) {
+  struct PinnedLock {
+    std::recursive_mutex& mutex;
+    std::optional<umcg::this_fiber::ThreadPin> pin = std::nullopt;
+    void lock() {
+      pin.emplace();
+      mutex.lock();
+    }
+    void unlock() {
+      mutex.unlock();
+      pin.reset();
+    }
+  };
+  Crew crew(GetParam());
+  std::recursive_mutex mutex;
+  umcg::ConditionVariable cv;
+  int turn = 0;
+  for (const int mine : {0, 1}) {
+    crew.start([&, mine] {
+      PinnedLock lock{mutex};
+      for (int i = 0; i < umcg_test::scaled(200); ++i) {
+        const std::lock_guard guard(lock);
+        cv.wait(lock, [&] { return turn == mine; });
+        if (i % 8 == 0) ::usleep(200);  // the server goes to another thread
+        turn = 1 - mine;
+        cv.notify_all();
+      }
+    });
+  }
+  crew.join();
 }
 
 TEST_P(ConditionVariableTest, StopEndsTheWait) {
