@@ -15,7 +15,8 @@
 
 namespace umcg::inline v0 {
 
-// How a wait ended. When several reasons hold at once the first of this list is reported.
+// How a wait ended. When several reasons hold at once: kReady before kClosed before kTimeout before
+// kStopped.
 enum class WaitStatus : std::uint8_t {
   kReady,    // what was waited for happened (the lock is held, the permit is taken, ...)
   kTimeout,  // the deadline passed first
@@ -44,7 +45,8 @@ class Deadline {
   template <class OtherClock, class Duration>
   Deadline(std::chrono::time_point<OtherClock, Duration>
                t) noexcept  // NOLINT(google-explicit-constructor)
-      : ns_(add(now_ns(), saturate(t - OtherClock::now()))) {}
+      : ns_(add(now_ns(), saturate(Exact(t.time_since_epoch()) -
+                                   Exact(OtherClock::now().time_since_epoch())))) {}
 
   // That point of time.
   template <class Duration>
@@ -75,10 +77,11 @@ class Deadline {
         .count();
   }
 
-  // Goes by way of long double so that hours::max() or a double of seconds cannot overflow.
+  // So that hours::max(), the end of another clock's time or a double of seconds cannot overflow.
+  using Exact = std::chrono::duration<long double, std::nano>;
+
   template <class Rep, class Period>
   static constexpr std::int64_t saturate(std::chrono::duration<Rep, Period> d) noexcept {
-    using Exact = std::chrono::duration<long double, std::nano>;
     const long double ns = std::chrono::duration_cast<Exact>(d).count();
     if (!(ns < 9.2e18L)) return kNever;
     if (ns <= 0) return 0;

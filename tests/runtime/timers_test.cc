@@ -110,6 +110,19 @@ TEST_P(Timers, HugeDeadlinesDoNotOverflow) {
   EXPECT_TRUE(f.join());
 }
 
+TEST(Deadlines, OfOtherClocksSaturate) {
+  using std::chrono::system_clock;
+  using Seconds = std::chrono::time_point<system_clock, std::chrono::seconds>;
+  EXPECT_TRUE(umcg::Deadline(Seconds::max()).is_never());
+  EXPECT_TRUE(umcg::Deadline(std::chrono::sys_days(std::chrono::year(9999) / 12 / 31)).is_never());
+  EXPECT_TRUE(umcg::Deadline(Seconds::min()).has_passed());
+  EXPECT_TRUE(umcg::Deadline(system_clock::time_point::min()).has_passed());
+  EXPECT_FALSE(umcg::Deadline(system_clock::time_point::max()).has_passed());
+  const umcg::Deadline soon(system_clock::now() + 1h);
+  EXPECT_GT(soon, umcg::Deadline(59min));
+  EXPECT_LT(soon, umcg::Deadline(61min));
+}
+
 // Sleepers come back in the order of their deadlines. Those that are due at one look may come in
 // any order, and on a loaded machine that look may be late: hence the wider and wider distances.
 bool come_back_in_order(std::chrono::milliseconds apart) {
