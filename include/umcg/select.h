@@ -15,8 +15,8 @@
 // Fairness: among cases that are ready each is as likely as the others, whatever their order. A
 // waiting select stands in the queue of each object in the order of arrival; in rare cases it goes
 // to the end of all of them (docs/channels.md). Up to eight cases need no memory; more take it from
-// operator new. The objects must live until select() has returned. Memory order: as the chosen
-// operation by itself.
+// operator new. The objects must live until select() has returned; that of the chosen case only as
+// long as the operation by itself demands. Memory order: as the chosen operation by itself.
 #ifndef UMCG_SELECT_H_
 #define UMCG_SELECT_H_
 

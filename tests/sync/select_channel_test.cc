@@ -9,9 +9,11 @@
 #include <stop_token>
 #include <vector>
 
+#include "runtime/waiting/wait_reason.h"
 #include "support/crew.h"
 #include "support/eventually.h"
 #include "support/sanitizers.h"
+#include "support/wait_record.h"
 #include "umcg/channel.h"
 #include "umcg/event.h"
 #include "umcg/select.h"
@@ -23,6 +25,8 @@ namespace {
 using namespace std::chrono_literals;
 using umcg_test::Crew;
 using SelectChannelTest = umcg_test::CrewTest;
+using umcg::internal::WaitReason;
+using umcg::internal::WaitRecord;
 
 TEST_P(SelectChannelTest, ReadyCases) {
   umcg::Channel<std::unique_ptr<int>> a(1);
@@ -281,6 +285,34 @@ TEST_P(SelectChannelTest, AnAnswerOutlivesItsChannel) {
       }
     }
     questions.close();
+  });
+  crew.join();
+}
+
+// The one who closes owns the channel, and destroys it while the select is still on its way back.
+TEST_P(SelectChannelTest, ASelectOutlivesItsClosedChannel) {
+  Crew crew(GetParam());
+  const int rounds = umcg_test::scaled(1500);
+  umcg::Channel<umcg::Channel<int>*> channels;
+  umcg::Channel<const std::atomic<std::uint64_t>*> waiters;
+  umcg::Event never;
+  crew.start([&] {
+    for (umcg::Channel<int>* channel : channels) {
+      std::optional<int> item(1);
+      EXPECT_TRUE(waiters.send(&umcg_test::own_wait_record()));
+      EXPECT_EQ(umcg::select({channel->on_recv(item), never.on_set()}), 0U);
+      EXPECT_FALSE(item.has_value());
+    }
+  });
+  crew.start([&] {
+    for (int i = 0; i < rounds; ++i) {
+      auto channel = std::make_unique<umcg::Channel<int>>();
+      EXPECT_TRUE(channels.send(channel.get()));
+      const std::atomic<std::uint64_t>& record = **waiters.recv();
+      while (WaitRecord(record.load()).reason() != WaitReason::kSelect) umcg::this_fiber::yield();
+      channel->close();
+    }
+    channels.close();
   });
   crew.join();
 }

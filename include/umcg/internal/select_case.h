@@ -12,8 +12,9 @@
 
 namespace umcg::inline v0 {
 namespace internal {
+struct ItemOps;
 struct SelectOps;
-}
+}  // namespace internal
 
 // Refers to its object, and to the values that it sends from or receives into: they must outlive
 // the select.
@@ -23,6 +24,7 @@ struct SelectCase {
   // Meaning is the object's.
   void* value = nullptr;
   bool* told = nullptr;
+  const internal::ItemOps* items = nullptr;
   std::int64_t number = 0;
   std::stop_token stop = {};
 };

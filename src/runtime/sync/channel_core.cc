@@ -314,9 +314,9 @@ struct ChannelCore::Case {
   static ChannelCore& of(const SelectCase& c) noexcept {
     return *static_cast<ChannelCore*>(c.object);
   }
-  // Tells the user that nothing has passed because the channel is closed.
+  // Tells the user whether something has passed, or the channel is closed. May be gone by now.
   static void tell(const SelectCase& c, bool passed) noexcept {
-    if (kSide == kReceivers && !passed) of(c).ops_.clear(c.value);
+    if (kSide == kReceivers && !passed) c.items->clear(c.value);
     if (c.told != nullptr) *c.told = passed;
   }
   static bool try_now(const SelectCase& c) {
@@ -360,7 +360,7 @@ SelectCase ChannelCore::on_send(void* item, bool* sent) noexcept {
 }
 
 SelectCase ChannelCore::on_recv(void* into) noexcept {
-  return {.ops = &Case<kReceivers>::kOps, .object = this, .value = into};
+  return {.ops = &Case<kReceivers>::kOps, .object = this, .value = into, .items = &ops_};
 }
 
 }  // namespace umcg::inline v0::internal
