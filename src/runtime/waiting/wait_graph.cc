@@ -52,7 +52,7 @@ struct Step {
 
 Step step_from(Token token) noexcept {
   const WaitRecord wait = wait_of(token);
-  if (wait.is_bounded()) return {token, wait, 0};
+  if (!may_have_owner(wait)) return {token, wait, 0};
   const Token owner = owner_in(wait);
   const bool is_edge = owner != 0 && owner != token && wait_of(token) == wait;
   return {token, wait, is_edge ? owner : 0};
@@ -92,7 +92,8 @@ void print(const Circle& circle) noexcept {
 bool a_thread_waits() noexcept {
   for (const ThreadRecord* r = first_thread_record(); r != nullptr; r = r->next) {
     const WaitRecord wait(r->waits_for.load(std::memory_order_relaxed));
-    if (r->token.load(std::memory_order_relaxed) != 0 && wait.reason() != WaitReason::kNone) {
+    const bool waits = wait.reason() != WaitReason::kNone && wait.reason() != WaitReason::kSleep;
+    if (waits && r->token.load(std::memory_order_relaxed) != 0) {
       return true;
     }
   }
@@ -106,9 +107,7 @@ std::size_t report_deadlocks(RuntimeCore& rt) {
   std::vector<Circle> circles;
   rt.fibers().for_each([&](const FiberCore& f) {
     const WaitRecord wait(f.waits_for.load(std::memory_order_relaxed));
-    if (wait.reason() != WaitReason::kNone) {
-      walk(reinterpret_cast<Token>(&f), seen, circles);
-    }
+    if (may_have_owner(wait)) walk(reinterpret_cast<Token>(&f), seen, circles);
   });
   for (const ThreadRecord* r = first_thread_record(); r != nullptr; r = r->next) {
     if (const Token token = r->token.load(std::memory_order_acquire); token != 0) {

@@ -40,6 +40,12 @@ WaitRecord wait_of(Token token) noexcept {
   return WaitRecord(word);
 }
 
+bool may_have_owner(WaitRecord wait) noexcept {
+  const WaitReason r = wait.reason();
+  return !wait.is_bounded() && (r == WaitReason::kMutex || r == WaitReason::kOnce ||
+                                r == WaitReason::kSharedMutex || r == WaitReason::kJoin);
+}
+
 Token owner_in(WaitRecord wait) noexcept {
   Token word = 0;
   switch (wait.reason()) {

@@ -19,6 +19,9 @@ using Token = std::uintptr_t;
 // What a fiber or thread waits for; nothing, if it is not there any more.
 WaitRecord wait_of(Token token) noexcept;
 
+// Whether it is of a kind that somebody in particular has to end, and nothing else will.
+bool may_have_owner(WaitRecord wait) noexcept;
+
 // Who could end that wait, if it is one and alive; else 0.
 Token owner_in(WaitRecord wait) noexcept;
 
