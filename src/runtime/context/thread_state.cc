@@ -12,6 +12,12 @@
 #include "runtime/scheduler/worker.h"
 #include "runtime/waiting/thread_record.h"
 
+// Which shared object, or program, this is part of: it stays loaded for what it has noted.
+extern "C" {
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the compiler's
+extern void* __dso_handle __attribute__((visibility("hidden")));
+}
+
 namespace umcg::inline v0::internal {
 
 // The name is for the instructions of current_worker(). Each copy of the library has its own:
@@ -28,6 +34,14 @@ namespace {
 [[gnu::tls_model("initial-exec")]] alignas(16) constinit thread_local char t_identity = 0;
 [[gnu::tls_model("initial-exec")]] constinit thread_local std::uint32_t t_random = 0;
 
+// What a thread has is given back at its end, which is not one moment: destructors of thread_local
+// objects run one after the other, and each may wait or make values anew. So whatever is taken is
+// noted as it is taken: the last one noted is called first, what is noted meanwhile next. A
+// thread_local object with a destructor would be destroyed once, and what came later never.
+void at_thread_end(void (*give_back)(void*), void* what) noexcept {
+  (void)abi::__cxa_thread_atexit(give_back, what, &__dso_handle);
+}
+
 struct TaskHolder {
   shim::Task* task = nullptr;
   umcg_tid tid = 0;
@@ -37,26 +51,11 @@ struct TaskHolder {
     std::uint32_t state;
     return shim::get_state(tid, &state) == 0;
   }
-  ~TaskHolder() {
-    if (is_ours()) shim::release_task(task);
-  }
 };
-thread_local TaskHolder t_task;
-
-struct RecordHolder {
-  ThreadRecord* record = nullptr;
-  ~RecordHolder() {
-    if (record != nullptr) give_back(*std::exchange(record, nullptr));
-  }
-};
-thread_local RecordHolder t_record;
-
-// After those, so before them at the thread's end: destructors of values may wait.
-struct LocalsHolder {
-  LocalValue* first = nullptr;
-  ~LocalsHolder() { destroy_locals(first); }
-};
-thread_local LocalsHolder t_locals;
+constinit thread_local TaskHolder t_task;
+constinit thread_local ThreadRecord* t_record = nullptr;
+constinit thread_local LocalValue* t_locals = nullptr;
+constinit thread_local bool t_locals_noted = false;
 
 // Keeps a compiler from merging two calls of an accessor into one.
 inline void opaque() noexcept { asm volatile("" ::: "memory"); }
@@ -102,19 +101,39 @@ shim::Task& thread_task() {
     t_task.task = shim::acquire_task();
     if (t_task.task == nullptr) die("no memory for the task on which this thread is to wait");
     t_task.tid = shim::tid_of(*t_task.task);
+    at_thread_end(
+        [](void* task) {
+          if (t_task.is_ours() && t_task.task == task) shim::release_task(t_task.task);
+        },
+        t_task.task);
   }
   return *t_task.task;
 }
 
 ThreadRecord* thread_record() noexcept {
   opaque();
-  if (t_record.record == nullptr) t_record.record = take_thread_record(thread_token());
-  return t_record.record;
+  if (t_record == nullptr) {
+    t_record = take_thread_record(thread_token());
+    if (t_record != nullptr) {
+      at_thread_end([](void*) { give_back(*std::exchange(t_record, nullptr)); }, nullptr);
+    }
+  }
+  return t_record;
 }
 
 LocalValue*& thread_locals() noexcept {
   opaque();
-  return t_locals.first;
+  return t_locals;
+}
+
+void destroy_thread_locals_at_end() noexcept {
+  if (std::exchange(t_locals_noted, true)) return;
+  at_thread_end(
+      [](void*) {
+        t_locals_noted = false;
+        destroy_locals(t_locals);
+      },
+      nullptr);
 }
 
 int* errno_location() noexcept { return &errno; }

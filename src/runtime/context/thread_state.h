@@ -75,8 +75,10 @@ UMCG_OPAQUE shim::Task& thread_task();
 // Where this plain thread shows what it waits for. Null: no memory.
 UMCG_OPAQUE ThreadRecord* thread_record() noexcept;
 
-// The values of FiberLocals on a thread without a fiber. Destroyed at the thread's end.
+// The values of FiberLocals on a thread without a fiber. Whoever makes one sees to it that it is
+// destroyed at the thread's end.
 UMCG_OPAQUE LocalValue*& thread_locals() noexcept;
+UMCG_OPAQUE void destroy_thread_locals_at_end() noexcept;
 
 // Constant for the life of a thread: a worker asks once and keeps them.
 int* errno_location() noexcept;

@@ -35,6 +35,7 @@ LocalValue* find_local(std::uint64_t key) noexcept {
 
 void add_local(LocalValue& value) noexcept {
   LocalValue*& first = values_here();
+  if (current_fiber() == nullptr) destroy_thread_locals_at_end();
   value.next = first;
   first = &value;
 }
