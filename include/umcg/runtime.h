@@ -41,7 +41,7 @@ enum class Handoff : std::uint8_t {
 
 // Every field may be left as it is.
 struct RuntimeOptions {
-  int servers = 0;                      // 0: the CPUs of the affinity mask, within the cgroup quota
+  int servers = 0;  // up to 256; 0: the CPUs of the affinity mask, within the cgroup quota
   std::size_t stack_size = 256 * 1024;  // default usable stack of a fiber, bytes
   int max_workers = 0;               // OS threads that may be workers at once; 0: from the limits
   bool pin_servers = false;          // tie each server's workers to one CPU
@@ -96,7 +96,9 @@ class UMCG_API Runtime {
     return spawn([&f]() -> std::invoke_result_t<F&> { return f(); }).join();
   }
 
-  // Waits until no fiber is left; false at the deadline. Not from one of its own fibers (aborts).
+  // Waits until no fiber is left; false at the deadline. Not from one of its own fibers (aborts). A
+  // fiber that is detached in the moment of its end may leave its result to be destroyed after
+  // that.
   bool wait_idle(Deadline deadline = {});
   // Asks every fiber of now and later to stop. False if asked before.
   bool request_stop();

@@ -55,7 +55,8 @@ RuntimeOptions complete_options(RuntimeOptions o) {
           "servers must be between 0 and 256");
   require(o.stack_size >= StackPool::kMinSize && o.stack_size <= StackPool::kMaxSize,
           "stack_size must be between 16 KiB and 1 GiB");
-  if (o.servers == 0) o.servers = usable_cpus();
+  if (o.servers == 0)
+    o.servers = std::min(usable_cpus(), static_cast<int>(ServerBits::kMaxServers));
   if (o.max_workers == 0) o.max_workers = std::max(default_max_workers(), 2 * o.servers);
   require(o.report_hogs_after.count() == 0 || o.report_hogs_after.count() >= 10,
           "report_hogs_after must be 0 or at least 10 ms");

@@ -28,6 +28,7 @@
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/worker.h"
 #include "runtime/stack/overflow.h"
+#include "runtime/unwind/loaded_object.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -74,6 +75,10 @@ struct RuntimeCore::WipedOnFork {
     return made;
   }
 };
+
+void RuntimeCore::Unmap::operator()(WipedOnFork* wiped) const noexcept {
+  ::munmap(wiped, sizeof *wiped);
+}
 
 std::atomic<std::uint64_t>& RuntimeCore::no_server_word() noexcept {
   static constinit std::atomic<std::uint64_t> none{0};
@@ -175,7 +180,6 @@ RuntimeCore::~RuntimeCore() {
       stacks_.release(stack);
     }
   }
-  ::munmap(wiped_, sizeof *wiped_);
 }
 
 bool RuntimeCore::is_forked_child() const noexcept {
@@ -288,6 +292,8 @@ bool RuntimeCore::wait_idle(Deadline deadline) {
     idle = live_fibers() == 0;
     if (idle || became_idle_.wait(std::stop_token(), deadline) != WaitStatus::kReady) break;
   }
+  // We may have taken back a signal for which another one is about to wait.
+  if (idle) became_idle_.set();
   idle_waiters_.fetch_sub(1, std::memory_order_seq_cst);
   return idle || live_fibers() == 0;
 }
@@ -300,7 +306,8 @@ bool RuntimeCore::request_stop() {
 
 void RuntimeCore::register_exit_handler() noexcept {
   // A static runtime's own destructor was registered when its constructor returned, which is before
-  // it has fibers; so this handler runs earlier.
+  // it has fibers; so this handler runs earlier. (Not if it is part of a static object whose
+  // constructor goes on to start fibers: see shut_down().)
   if (exit_handler_.load(std::memory_order_relaxed)) return;
   if (!exit_handler_.exchange(true, std::memory_order_relaxed)) watch_for_exit();
 }
@@ -308,7 +315,11 @@ void RuntimeCore::register_exit_handler() noexcept {
 bool RuntimeCore::shut_down() {
   if (is_forked_child()) return false;
   if (const FiberCore* f = current_fiber(); f != nullptr && f->rt == this) {
-    if (is_exiting()) return false;
+    // Nothing but exit() destroys static objects.
+    LoadedObject holds_it;
+    if (is_exiting() || find_object(reinterpret_cast<std::uintptr_t>(&handle_), holds_it)) {
+      return false;
+    }
     die("~Runtime on its own fiber would wait for itself for ever");
   }
   (void)request_stop();

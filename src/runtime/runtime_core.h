@@ -172,7 +172,10 @@ class RuntimeCore {
 
   // A page that a fork wipes: the servers' words, and a mark that tells whether it was wiped.
   struct WipedOnFork;
-  WipedOnFork* const wiped_;
+  struct Unmap {
+    void operator()(WipedOnFork* wiped) const noexcept;
+  };
+  const std::unique_ptr<WipedOnFork, Unmap> wiped_;
 
   LivePage page_;  // the servers are in it
   InjectQueue inject_;

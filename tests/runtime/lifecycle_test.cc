@@ -50,6 +50,20 @@ TEST_P(Lifecycle, MayEndWhileWhoWokeTheLastFiberIsStillInside) {
   }
 }
 
+TEST_P(Lifecycle, SeveralWaitForIdleAtOnce) {
+  umcg::Runtime rt(options());
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < umcg_test::scaled(5'000); ++i) {
+        rt.post([] {});
+        EXPECT_TRUE(rt.wait_idle());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST_P(Lifecycle, WaitIdle) {
   umcg::Runtime rt(options());
   EXPECT_TRUE(rt.wait_idle()) << "nothing was started";
