@@ -5,10 +5,14 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include "runtime/fiber/fiber_core.h"
+#include "runtime/scheduler/worker.h"
+#include "runtime/stack/stack.h"
 #include "support/death.h"
 #include "support/sanitizers.h"
 #include "umcg/runtime.h"
@@ -59,6 +63,19 @@ TEST_F(StackGuardDeathTest, Mprotect) {
 
 TEST_F(StackGuardDeathTest, Canary) {
   EXPECT_EXIT(run_with("canary", "canary"), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(StackGuardDeathTest, ACanaryTellsWhoseStackOverflowed) {
+  EXPECT_DEATH(
+      {
+        ::setenv("UMCG_STACK_GUARD", "canary", 1);
+        umcg::Runtime rt({.servers = 1});
+        rt.run([] {
+          char* const low = umcg::internal::current_fiber()->stack->low;
+          *reinterpret_cast<volatile std::uint64_t*>(low) = 0;
+        });
+      },
+      "stack overflow: fiber [0-9]+ has overwritten the end");
 }
 
 // Says so, and takes what it would have taken.

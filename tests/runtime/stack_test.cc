@@ -164,6 +164,19 @@ TEST_F(StackDeathTest, AllocaDoesNotJumpTheGuard) {
       "jumper.*stack overflow");
 }
 
+// A signal that was sent has no instruction that would fault again.
+TEST_F(StackDeathTest, SentFaultsStayWhatTheyAre) {
+  if (umcg_test::kSanitized) GTEST_SKIP() << "a sanitizer has handlers of its own";
+  for (const int signal : {SIGSEGV, SIGBUS}) {
+    EXPECT_EXIT(
+        {
+          umcg::Runtime rt;
+          rt.run([signal] { std::raise(signal); });
+        },
+        ::testing::KilledBySignal(signal), "");
+  }
+}
+
 TEST_F(StackDeathTest, OtherCrashesStayWhatTheyAre) {
   EXPECT_EXIT(
       {

@@ -20,6 +20,7 @@
 #include <exception>
 #include <typeinfo>
 
+#include "runtime/base/report.h"
 #include "runtime/context/fp_env.h"
 #include "runtime/fiber/completion.h"
 #include "runtime/fiber/fiber_locals.h"
@@ -73,7 +74,12 @@ FiberCore* run_to_end(Worker*& worker, const Stack& stack) noexcept {
   f.state.store(FiberState::kRunning, std::memory_order_relaxed);
   keep_stack_in_reserve(*worker);
   leave(*worker);
+  const std::uint64_t id = f.id_now();
   const BodyEnd end = run_body(f);
+  if (StackPool::is_overwritten(stack)) [[unlikely]] {
+    die("stack overflow: fiber %llu has overwritten the end of its stack, which has no guard",
+        static_cast<unsigned long long>(id));
+  }
   worker = &end.worker;
   if (!end.holds && !(worker->rt->has_queued_work() && retake(*worker))) {
     worker->rt->signal_if_idle();

@@ -4,7 +4,7 @@
 //   guard_install  MADV_GUARD_INSTALL (Linux >= 6.13): marks page-table entries, splits no mapping.
 //   mprotect       PROT_NONE: two mappings more per stack, so vm.max_map_count ends it near 32,000
 //                  stacks. Further stacks then get a canary.
-//   canary         no guard; a word at the low end is looked at each time the stack is given back.
+//   canary         no guard; a word at the low end is looked at whenever a fiber ends.
 //
 // Chosen once per process by trying it on a page; UMCG_STACK_GUARD=guard_install|mprotect|canary
 // forces one. Shown in Stats::stack_guard.

@@ -3,6 +3,8 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "runtime/base/report.h"
 #include "runtime/fiber/fiber_core.h"
@@ -17,6 +19,8 @@ constexpr std::size_t kSignalStack = 64 * 1024;
 struct sigaction g_before_segv;
 struct sigaction g_before_bus;
 
+bool was_sent(const siginfo_t& info) noexcept { return info.si_code <= 0; }
+
 void pass_on(int signal, siginfo_t* info, void* context) noexcept {
   const struct sigaction& before = signal == SIGSEGV ? g_before_segv : g_before_bus;
   if ((before.sa_flags & SA_SIGINFO) != 0) {
@@ -28,12 +32,14 @@ void pass_on(int signal, siginfo_t* info, void* context) noexcept {
     struct sigaction fatal {};
     fatal.sa_handler = SIG_DFL;
     sigaction(signal, &fatal, nullptr);
+    // One that was sent has no instruction: it is sent again, and delivered on return.
+    if (was_sent(*info)) (void)syscall(SYS_tgkill, getpid(), gettid(), signal);
   }
 }
 
 void on_fault(int signal, siginfo_t* info, void* context) noexcept {
   const FiberCore* const f = current_fiber();
-  if (f != nullptr && f->stack != nullptr) {
+  if (f != nullptr && f->stack != nullptr && !was_sent(*info)) {
     Stack& stack = *f->stack;
     const char* const at = static_cast<const char*>(info->si_addr);
     if (at < stack.low && at >= stack.low - stack.slab->guard) {

@@ -79,13 +79,14 @@ Stack* StackPool::allocate(std::size_t size) noexcept {
   return build(*slab, slot, index);  // touches a fresh page: not under the lock
 }
 
+bool StackPool::is_overwritten(const Stack& stack) noexcept {
+  if (stack.guarded) return false;
+  std::uint64_t found;
+  std::memcpy(&found, stack.low, sizeof found);
+  return found != kCanary;
+}
+
 void StackPool::release(Stack* stack) noexcept {
-  if (!stack->guarded) {
-    std::uint64_t found;
-    std::memcpy(&found, stack->low, sizeof found);
-    if (found != kCanary)
-      die("stack overflow: an unguarded stack came back with its end overwritten");
-  }
   const std::size_t index = stack->slab->index;
   std::lock_guard lock(lock_);
   stack->next = classes_[index].warm;

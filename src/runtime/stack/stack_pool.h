@@ -56,6 +56,8 @@ class StackPool {
   // A stack with at least `size` usable bytes (0: the default), ready to be jumped to. Null when
   // the system has no more memory.
   Stack* allocate(std::size_t size = 0) noexcept;
+  // Whether a stack without a guard has been overflowed.
+  static bool is_overwritten(const Stack& stack) noexcept;
   // Does not block but for a brief lock.
   void release(Stack* stack) noexcept;
   void trim() noexcept;
