@@ -132,6 +132,8 @@ class Client::Impl {
     me.slot = static_cast<std::uint32_t>(std::countr_zero(free_));
     free_ &= ~bit(me.slot);
     calls_[me.slot] = &me;
+    // Who puts slots back tells the same caller of each until that one has come: it passes it on.
+    if (free_ != 0) tell_next();
     return true;
   }
 
@@ -230,6 +232,11 @@ class Client::Impl {
   // Under mutex_. Calls of a server that has ended need none; they are about to leave.
   void put_back(std::uint32_t slot) {
     free_ |= bit(slot);
+    tell_next();
+  }
+
+  // Under mutex_: of a free slot.
+  void tell_next() {
     Caller* const next = callers_.find([this](const Caller& caller) {
       const Call& call = static_cast<const Call&>(caller);
       return call.slot == kNoSlot && call.server == server_;

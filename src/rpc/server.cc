@@ -188,6 +188,8 @@ class Server::Impl {
       if (result.ok() && *result > max) result = absl::InternalError("the response is too long");
     } catch (const std::exception& e) {
       result = absl::InternalError(e.what());
+    } catch (...) {
+      result = absl::InternalError("the handler threw what is no std::exception");
     }
     respond(slot, result, buffers.out.get());
     // Before the client knows: it may fill the slot again at once. release: the buffers are the

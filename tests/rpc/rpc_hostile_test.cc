@@ -10,8 +10,10 @@
 #include <cstdlib>
 #include <new>
 #include <random>
+#include <system_error>
 #include <thread>
 
+#include "kernel_shim/shared/shared_task.h"
 #include "rpc_case.h"
 #include "shared/group.h"
 #include "umcg/runtime.h"
@@ -83,6 +85,21 @@ TEST(RpcHostile, GarbageDisturbsItsOwnRegionOnly) {
 }
 
 // SIGKILL of client or server at a random moment, while calls are running.
+// Whoever joins believes nothing that it has read before.
+TEST(RpcHostile, AGroupRewrittenBeforeTheServerJoins) {
+  const rpc::Region region = *rpc::Region::create({.clients = 1});
+  void* const memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, region.fd(), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* const header = static_cast<umcg::internal::shim::GroupHeader*>(memory);
+  header->tasks = UMCG_SHARED_MAX_TASKS;
+  header->data_bytes = 0;
+  umcg::Runtime runtime({.servers = 1});
+  const auto entered = runtime.enter();
+  EXPECT_THROW(rpc::Server(region, echo), std::system_error);
+  EXPECT_THROW(rpc::Client{region}, std::system_error);
+  ::munmap(memory, 4096);
+}
+
 TEST(RpcHostile, KilledAtAnyMoment) {
   std::mt19937 random(99);
   const int before = umcg_test::open_descriptors();

@@ -102,6 +102,7 @@ TEST(Rpc, Errors) {
     const std::string text(reinterpret_cast<const char*>(in.data()), in.size());
     if (text == "long") return out.size() + 1;
     if (text == "throw") throw std::runtime_error("thrown");
+    if (text == "throw a number") throw 42;
     if (text == "full") return out.size();
     return absl::PermissionDeniedError("no " + text);
   });
@@ -111,6 +112,7 @@ TEST(Rpc, Errors) {
   EXPECT_EQ(denied.message(), "no way");
   EXPECT_EQ(text_call(client, "long").status().code(), absl::StatusCode::kInternal);
   EXPECT_EQ(text_call(client, "throw").status().message(), "thrown");
+  EXPECT_EQ(text_call(client, "throw a number").status().code(), absl::StatusCode::kInternal);
   EXPECT_EQ(text_call(client, std::string(101, 'x')).status().code(),
             absl::StatusCode::kInvalidArgument);
   std::byte small[99];
@@ -173,6 +175,71 @@ TEST(Rpc, LeaderThatWaitsForASlot) {
       fibers.push_back(umcg::spawn([&] { EXPECT_EQ(*text_call(client, "x"), "x"); }));
     }
     for (auto& fiber : fibers) fiber.join();
+  }
+}
+
+// Two slots are put back at once, before the first of those that wait has come for one.
+TEST(Rpc, EachFreeSlotIsTaken) {
+  const rpc::Region region = make_region({.clients = 1, .slots = 3});
+  umcg::Runtime runtime({.servers = 1});
+  runtime.run([&] {
+    std::atomic<int> begun{0};
+    umcg::Event go;
+    umcg::Event end;
+    umcg::Event last_has_begun;
+    rpc::Server server(region, [&](auto in, auto) -> absl::StatusOr<std::size_t> {
+      ++begun;
+      switch (static_cast<char>(in[0])) {
+        case 'e':
+          end.wait();
+          break;
+        case 'g':
+          go.wait();
+          break;
+        case 'w':
+          last_has_begun.wait();
+          break;
+        default:
+          last_has_begun.set();
+      }
+      return 0;
+    });
+    rpc::Client client(region);
+    umcg::Scope scope;
+    const auto call = [&](const char* text) {
+      return scope.spawn([&client, text] { EXPECT_TRUE(text_call(client, text).ok()); });
+    };
+    const auto until_begun = [&](int calls) {
+      while (begun < calls) umcg::this_fiber::sleep_for(100us);
+    };
+    (void)call("end");
+    until_begun(1);
+    (void)call("go");
+    (void)call("go");
+    until_begun(3);
+    (void)call("waits for the last");
+    (void)call("last");
+    umcg::this_fiber::sleep_for(10ms);  // both wait for a slot, though nothing depends on it
+    go.set();
+    EXPECT_TRUE(last_has_begun.wait_for(60s)) << "a slot is free, and nobody was told";
+    last_has_begun.set();
+    end.set();
+    scope.join();
+  });
+}
+
+// Its successor finds all places taken but its own.
+TEST(Rpc, AServerComesBackWhileItsClientLives) {
+  const rpc::Region region = make_region({.clients = 1});
+  umcg::Runtime runtime({.servers = 1});
+  const auto entered = runtime.enter();
+  rpc::Client client(region);
+  for (int i = 0; i < 2; ++i) {
+    const auto opened = rpc::Region::open(::dup(region.fd()));
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    rpc::Server server(*opened, echo);
+    // The first call after a server's end may be the one that finds out.
+    EXPECT_TRUE(umcg_test::eventually([&] { return text_call(client, "again").ok(); }));
   }
 }
 

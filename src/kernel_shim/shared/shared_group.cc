@@ -78,6 +78,14 @@ int take_some_place(umcg_shared_task& task, std::uint32_t place) {
   return result;
 }
 
+// Who waits for the holder of a place looks at that place again.
+void nudge_all(umcg_shared_task& self) {
+  for (std::uint32_t i = 0; i < self.tasks; ++i) {
+    shim::Word& word = self.word_at(i);
+    shim::nudge(word, shim::generation_of(word.load()), shim::ByShared{self});
+  }
+}
+
 // A word that no protocol has written is written anew, and counts as a wake-up.
 int repaired(umcg_shared_task& self, int result) {
   if (result != -EINVAL) return result;
@@ -136,6 +144,9 @@ int umcg_shared_join(int fd, uint32_t flags, uint32_t place, umcg_shared_task** 
       task->generation = next == 0 ? 1 : next;
       word.store(shim::make_word(task->generation, UMCG_TASK_RUNNING));
       task->lives = true;
+      // One that waits for the last holder may watch us in its place: its death went unseen, or it
+      // was over before the watch began.
+      nudge_all(*task);
       *self = task;
       return 0;
     }
@@ -149,10 +160,7 @@ int umcg_shared_leave(umcg_shared_task* self, uint32_t flags) {
   if (flags != 0 || !lives(self)) return -EINVAL;
   // The peers' looks see this before, or their nudges come after.
   self->word_at(self->place).store(shim::make_word(self->generation + 1, UMCG_TASK_NONE));
-  for (std::uint32_t i = 0; i < self->tasks; ++i) {
-    shim::Word& word = self->word_at(i);
-    shim::nudge(word, shim::generation_of(word.load()), shim::ByShared{*self});
-  }
+  nudge_all(*self);
   shim::give_place_back(*self);
   shim::unmap(self->memory, self->bytes);
   shim::unmap(self, kTaskBytes);
@@ -201,8 +209,8 @@ int umcg_shared_wait(umcg_shared_task* self, uint32_t flags, umcg_shared_id peer
 int umcg_shared_wake(umcg_shared_task* self, uint32_t flags, umcg_shared_id next) {
   if (flags != 0 || !lives(self) || !is_valid(*self, next)) return -EINVAL;
   if (next == shim::make_id(self->generation, self->place)) return wake_self(*self);
-  const int result = shim::watch_peer(*self, next);
-  if (result != 0) return result;
+  // It wakes without a watch too, for which there may be no descriptor or thread just now.
+  if (shim::watch_peer(*self, next) == -ESRCH) return -ESRCH;
   shim::Word& word = self->word_at(shim::place_of(next));
   return shim::wake_word(word, shim::generation_of(next), word.load(std::memory_order_acquire),
                          shim::ByShared{*self});

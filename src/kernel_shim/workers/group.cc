@@ -75,6 +75,8 @@ bool next_number(std::uint32_t* number) noexcept {
 bool can_have(std::uint64_t flags) noexcept {
   if (flags == 0) return true;
   if (!install_trap_handler(on_trap) || !code_may_be_interrupted()) return false;
+  // Here, since the first question starts a thread, and preemption may ask in a signal handler.
+  (void)user_code_traps_work();
   return (flags & UMCG_GROUP_PARK) == 0 || address_traps_work();
 }
 
