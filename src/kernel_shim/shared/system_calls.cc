@@ -9,6 +9,8 @@
 
 #include <cerrno>
 
+#include "kernel_shim/memfd.h"
+
 namespace umcg::inline v0::internal::shim {
 namespace {
 
@@ -49,8 +51,7 @@ constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 }  // namespace
 
 int make_memory(std::size_t bytes) noexcept {
-  const int fd =
-      checked([] { return memfd_create("umcg_shared_group", MFD_CLOEXEC | MFD_ALLOW_SEALING); });
+  const int fd = make_memfd("umcg_shared_group");
   if (fd < 0) return fd;
   int result = checked([=] { return ftruncate(fd, static_cast<off_t>(bytes)); });
   if (result == 0) {

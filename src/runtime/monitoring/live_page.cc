@@ -13,6 +13,7 @@
 #include <mutex>
 #include <new>
 
+#include "kernel_shim/memfd.h"
 #include "kernel_shim/oracle/describe_block.h"
 #include "runtime/base/sanitizers.h"
 #include "runtime/base/text.h"
@@ -124,7 +125,7 @@ LivePage::~LivePage() {
 
 bool LivePage::map_shared(std::size_t size) noexcept {
   if (!may_be_so_large(size)) return false;  // it would be a signal
-  const int fd = ::memfd_create(kName, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  const int fd = shim::make_memfd(kName);
   if (fd < 0) return false;
   struct stat about {};
   if (::fchmod(fd, S_IRUSR | S_IWUSR) == 0 && ::fstat(fd, &about) == 0 &&
