@@ -102,6 +102,29 @@ TEST(UmcgTop, SaysWhyThereIsNothingToSee) {
   EXPECT_TRUE(has(top(1 << 30), "there is no process")) << none.text;
 }
 
+TEST(UmcgTop, WhoReadsItMaySeeEnough) {
+  umcg_test::Child child(busy_process);
+  ASSERT_TRUE(umcg_test::eventually([&] { return shows_all(top(child.pid())); }));
+  const auto out =
+      umcg_test::run_shell("{ python3 -B " UMCG_SOURCE_DIR "/tools/umcg-top --interval 0.05 " +
+                           std::to_string(child.pid()) + "; echo \"status $?\" >&2; } | head -1");
+  EXPECT_TRUE(has(out, "status 0")) << out.text;
+  EXPECT_FALSE(has(out, "has ended")) << out.text;
+  const auto refused = umcg_test::run_python("tools/umcg-top --interval -1 1");
+  EXPECT_TRUE(has(refused, "must be above 0")) << refused.text;
+}
+
+// A program may have been started without its standard streams.
+TEST(UmcgTop, ThePageIsNoStandardStream) {
+  umcg_test::Child child([] {
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO}) ::close(stream);
+    const umcg::Runtime rt({.servers = 1});
+    struct stat about {};
+    return ::fstat(STDIN_FILENO, &about) != 0 && ::fstat(STDOUT_FILENO, &about) != 0 ? 0 : 1;
+  });
+  EXPECT_EQ(child.exit_code(), 0);
+}
+
 // Users close descriptors that are not theirs: the runtime goes on, and closes nobody else's.
 TEST(UmcgTop, ItsDescriptorMayBeClosed) {
   umcg_test::Child child([] {
