@@ -2,6 +2,7 @@
 // requests.cc - every request is a fiber, and calls a database for threads as it is: SQLite blocks.
 #include <sqlite3.h>
 
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
@@ -20,7 +21,7 @@ void execute(const char* file, const std::string& sql, int (*row)(void*, int, ch
   if (!done) throw std::runtime_error(sqlite3_errmsg(db));
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   if (argc != 2) return 2;  // usage: requests DATABASE < file of numbers
   execute(argv[1], "CREATE TABLE n(value INTEGER)", nullptr);
   umcg::Runtime rt;
@@ -34,4 +35,7 @@ int main(int argc, char** argv) {
   execute(argv[1], "SELECT count(*), total(value) FROM n", [](void*, int, char** column, char**) {
     return std::cout << column[0] << " rows, sum " << column[1] << '\n', 0;
   });
+} catch (const std::exception& e) {
+  std::cerr << "requests: " << e.what() << '\n';
+  return 1;
 }

@@ -56,7 +56,11 @@ class Program {
     int ends[2];
     check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
     pid_ = fork();
-    if (pid_ == 0) become(argv, ends[1]);
+    if (pid_ == 0) {
+      close(ends[0]);  // so that it hears of our end
+      become(argv, ends[1]);
+    }
+    check(pid_, "fork");
     close(ends[1]);
     take_listener(ends[0]);
   }

@@ -19,10 +19,16 @@ allow=--allow=/usr,/etc/ld.so.cache,$scratch/data
 under_limit=(timeout 60 "$program")
 sandbox=("${under_limit[@]}" "$allow")
 
-"$program" "$allow" -- true >out 2>&1
+"${sandbox[@]}" -- true >out 2>&1
 if [ $? = 125 ] && grep -q 'cannot be supervised' out; then
   echo "skipped: $(cat out)"
   exit 77
+fi
+
+if command -v strace >/dev/null && strace -o /dev/null true; then
+  refuse() { timeout 60 strace -o /dev/null -f -e "inject=$1" "$program" "$allow" -- true; }
+  check 'no descriptor of the child' 125 'cannot be supervised' refuse pidfd_getfd:error=EPERM
+  check 'no child' 125 'fork' refuse clone:error=EAGAIN:when=2
 fi
 
 sum=$(sha256sum <data/numbers)
