@@ -25,6 +25,15 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/umcg-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/umcg-config-version.cmake
         DESTINATION ${umcg_package_dir})
 
+# Folders that are absolute stay so.
+foreach(folder libdir includedir)
+  string(TOUPPER CMAKE_INSTALL_${folder} place)
+  set(umcg_pc_${folder} ${${place}})
+  if(NOT IS_ABSOLUTE "${${place}}")
+    set(umcg_pc_${folder} "\${prefix}/${${place}}")
+  endif()
+endforeach()
+
 # The prefix is told relative to the file's own place, so that an installed tree can be moved.
 file(RELATIVE_PATH umcg_pc_to_prefix
      ${CMAKE_INSTALL_PREFIX}/${umcg_pkgconfig_dir} ${CMAKE_INSTALL_PREFIX})

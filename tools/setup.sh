@@ -38,7 +38,7 @@ gate              clang-format                                    command clang-
 gate              clang-tidy                                      command clang-tidy
 gate              valgrind                                        command valgrind
 docs,gate         doxygen                                         command doxygen
-docs,gate         python3                                         command python3
+build,docs,gate   python3                                         command python3
 gate              gdb                                             command gdb
 gate              spin                                            command spin
 gate              strace                                          command strace

@@ -66,9 +66,11 @@ case $way in
   find_package_shared) with_cmake -DCMAKE_PREFIX_PATH="$prefix" -DUMCG_SHARED=ON ;;
   pkg_config) with_pkg_config "" -Wl,-rpath,"$(dirname "$(echo "$prefix"/lib*/libumcg.so)")" ;;
   pkg_config_static) with_pkg_config --static -static ;;
-  # The library is built once more: with all that saves time, and not optimised.
+  # The library is built once more: with all that saves time, and not optimised; and as by a tree
+  # that wants unity builds for what is its own.
   subdirectory)
-    with_cmake -DUMCG_SOURCE_TREE="$source" -DUMCG_PRECOMPILE=ON -DCMAKE_BUILD_TYPE=Debug
+    with_cmake -DUMCG_SOURCE_TREE="$source" -DUMCG_PRECOMPILE=ON -DCMAKE_BUILD_TYPE=Debug \
+      -DCMAKE_UNITY_BUILD=ON
     ;;
   *) echo "unknown way: $way" && exit 2 ;;
 esac
