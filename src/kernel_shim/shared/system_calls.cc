@@ -9,8 +9,6 @@
 
 #include <cerrno>
 
-#include "kernel_shim/memfd.h"
-
 namespace umcg::inline v0::internal::shim {
 namespace {
 
@@ -49,6 +47,14 @@ struct flock whole_byte(short type, std::uint32_t byte) {
 constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 
 }  // namespace
+
+int make_memfd(const char* name) noexcept {
+  const int fd = checked([=] { return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING); });
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  const int higher = checked([=] { return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); });
+  close_fd(fd);
+  return higher;
+}
 
 int make_memory(std::size_t bytes) noexcept {
   const int fd = make_memfd("umcg_shared_group");

@@ -11,6 +11,9 @@
 
 namespace umcg::inline v0::internal::shim {
 
+// Empty, sealable, close-on-exec, and never a standard stream: a program may run with one of those
+// closed, and what it then prints must not be written here.
+int make_memfd(const char* name) noexcept;
 // A memfd of that many zeros whose size nobody can change: a peer that cut it off would kill us by
 // SIGBUS.
 int make_memory(std::size_t bytes) noexcept;

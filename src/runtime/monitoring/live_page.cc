@@ -13,8 +13,8 @@
 #include <mutex>
 #include <new>
 
-#include "kernel_shim/memfd.h"
 #include "kernel_shim/oracle/describe_block.h"
+#include "kernel_shim/shared/system_calls.h"
 #include "runtime/base/sanitizers.h"
 #include "runtime/base/text.h"
 #include "runtime/handoff/server_word.h"
