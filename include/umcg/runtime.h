@@ -72,7 +72,8 @@ class UMCG_API Runtime {
   Runtime& operator=(const Runtime&) = delete;
   // request_stop(), then waits for all fibers. After 5 s it dumps, once, those it still waits for.
   // On one of its own fibers it aborts. In a forked child, and when exit() was called on one of its
-  // own fibers, it returns at once.
+  // own fibers, it returns at once; not as a part of a static object whose constructor has started
+  // fibers: then exit() on one of its fibers aborts too.
   ~Runtime();
 
   // Starts a fiber. Any fiber or thread. Never suspends. Throws std::bad_alloc when memory ends.

@@ -28,7 +28,6 @@
 #include "runtime/scheduler/scheduler.h"
 #include "runtime/scheduler/worker.h"
 #include "runtime/stack/overflow.h"
-#include "runtime/unwind/loaded_object.h"
 
 namespace umcg::inline v0::internal {
 namespace {
@@ -307,7 +306,7 @@ bool RuntimeCore::request_stop() {
 void RuntimeCore::register_exit_handler() noexcept {
   // A static runtime's own destructor was registered when its constructor returned, which is before
   // it has fibers; so this handler runs earlier. (Not if it is part of a static object whose
-  // constructor goes on to start fibers: see shut_down().)
+  // constructor goes on to start fibers: then exit() on one of them aborts.)
   if (exit_handler_.load(std::memory_order_relaxed)) return;
   if (!exit_handler_.exchange(true, std::memory_order_relaxed)) watch_for_exit();
 }
@@ -315,11 +314,7 @@ void RuntimeCore::register_exit_handler() noexcept {
 bool RuntimeCore::shut_down() {
   if (is_forked_child()) return false;
   if (const FiberCore* f = current_fiber(); f != nullptr && f->rt == this) {
-    // Nothing but exit() destroys static objects.
-    LoadedObject holds_it;
-    if (is_exiting() || find_object(reinterpret_cast<std::uintptr_t>(&handle_), holds_it)) {
-      return false;
-    }
+    if (is_exiting()) return false;
     die("~Runtime on its own fiber would wait for itself for ever");
   }
   (void)request_stop();

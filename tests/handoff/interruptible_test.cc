@@ -5,13 +5,16 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <thread>
 #include <vector>
 
 #include "support/handoff_modes.h"
+#include "support/opaque_errno.h"
 #include "support/pipe.h"
+#include "support/sanitizers.h"
 #include "umcg/blocking.h"
 #include "umcg/runtime.h"
 #include "umcg/this_fiber.h"
@@ -75,6 +78,41 @@ TEST_P(InterruptibleCall, LeavesNothingBehind) {
   std::this_thread::sleep_for(2ms);
   fiber.request_stop();
   EXPECT_TRUE(fiber.join());
+}
+
+// Also when the fiber is back before the one who asks has returned.
+TEST_P(InterruptibleCall, ErrnoIsThatOfTheFunction) {
+  umcg::Runtime rt({.servers = 2});
+  umcg_test::Pipe pipe;
+  for (int i = 0; i < umcg_test::scaled(1'000); ++i) {
+    std::atomic<bool> inside{false};
+    auto reader = rt.spawn([&] {
+      umcg::interruptible([&] {
+        char c;
+        inside = true;
+        return ::read(pipe.reader(), &c, 1);
+      });
+      return umcg_test::read_errno();
+    });
+    while (!inside) std::this_thread::yield();
+    reader.request_stop();
+    ASSERT_EQ(reader.join(), EINTR);
+  }
+}
+
+TEST_P(InterruptibleCall, TheThreadHasTheMaskThatItHad) {
+  umcg::Runtime rt({.servers = 1});
+  rt.run([] {
+    const umcg::this_fiber::ThreadPin pin;
+    sigset_t before;
+    sigset_t after;
+    pthread_sigmask(SIG_SETMASK, nullptr, &before);
+    umcg::interruptible([] { umcg::interruptible([] {}); });
+    pthread_sigmask(SIG_SETMASK, nullptr, &after);
+    for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+      EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+    }
+  });
 }
 
 TEST_P(InterruptibleCall, TheOuterOneOutlivesTheInner) {

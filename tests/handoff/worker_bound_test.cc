@@ -9,8 +9,11 @@
 #include "support/handoff_modes.h"
 #include "support/pipe.h"
 #include "support/sanitizers.h"
+#include "umcg/blocking.h"
+#include "umcg/event.h"
 #include "umcg/runtime.h"
 #include "umcg/semaphore.h"
+#include "umcg/this_fiber.h"
 
 namespace {
 
@@ -51,6 +54,28 @@ TEST_P(WorkerBound, NoSpareTakesTheRoomOfAServersWorker) {
     umcg::Runtime rt({.servers = 8, .max_workers = 8});
     EXPECT_EQ(rt.run([i] { return i; }), i);
     EXPECT_GE(rt.stats().workers, 8U);
+  }
+}
+
+// Nobody looks whether a worker blocks; what says so by itself must be served all the same.
+TEST(WorkerBoundWithoutHandOff, HintsAndPinsPassTheServerOn) {
+  for (const bool pinned : {false, true}) {
+    umcg::Runtime rt({.servers = 1, .max_workers = 1, .handoff = umcg::Handoff::kOff});
+    const Pipe pipe;
+    umcg::Event go;
+    auto first = rt.spawn([&] {
+      umcg::spawn([&] {
+        pipe.write(1);
+        go.set();
+      }).detach();
+      if (pinned) {
+        const umcg::this_fiber::ThreadPin pin;
+        go.wait();
+      } else {
+        umcg::blocking_now([&] { EXPECT_EQ(pipe.read(), 1); });
+      }
+    });
+    umcg_test::join_or_abort(rt, first);
   }
 }
 

@@ -177,16 +177,13 @@ class Traffic {
   std::array<std::atomic<bool>, kFibers> queued_;
 };
 
+// A yield costs a time slice wherever others compute.
 void delay(std::minstd_rand& random) {
-  switch (random() % 16) {
-    case 0:
-      ::sched_yield();
-      return;
-    case 1:
-      for (auto n = random() % 200; n > 0; --n) asm volatile("");
-      return;
-    default:
-      return;
+  const auto what = random() % 1024;
+  if (what == 0) {
+    ::sched_yield();
+  } else if (what % 16 == 1) {
+    for (auto n = random() % 200; n > 0; --n) asm volatile("");
   }
 }
 

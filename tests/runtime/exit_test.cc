@@ -145,22 +145,6 @@ TEST_F(ExitDeathTest, ExitInsideAFiberOfAStaticRuntime) {
       ExitedWithCode(6), "");
 }
 
-// Its handler at exit() was registered before the destructor of what it is part of.
-TEST_F(ExitDeathTest, ExitInsideAFiberOfAPartOfAStaticObject) {
-  struct Application {
-    umcg::Runtime rt;
-    Application() {
-      rt.run([] {});
-    }
-  };
-  EXPECT_EXIT(
-      {
-        static Application application;
-        application.rt.run([] { std::exit(6); });
-      },
-      ExitedWithCode(6), "");
-}
-
 TEST_F(ExitDeathTest, ExitOfMainWhileFibersOfAStaticRuntimeWait) {
   EXPECT_EXIT(
       {

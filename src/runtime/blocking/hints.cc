@@ -23,11 +23,7 @@ void begin_blocking(bool now) noexcept {
       count_anywhere(w->rt->shared_counters().handoffs_hint);
     return;
   }
-  std::uint64_t held = w->held;
-  // Release publishes what belongs to the server; it pairs with the acquire in try_claim(). A
-  // failure means that the server is gone, or a claim is being decided: nothing is left to offer.
-  (void)w->word->compare_exchange_strong(held, held | kOffered, std::memory_order_release,
-                                         std::memory_order_relaxed);
+  offer_server(*w);
 }
 
 void end_blocking() {

@@ -33,16 +33,15 @@ void run_interruptible(void (*f)(void*), void* argument) {
     FiberCore& fiber;
     Worker& worker;
     Interruptible call;
+    int error_number = 0;  // f's: ends of callbacks and of the region make calls too
     Region(FiberCore& of, Worker& on) noexcept : fiber(of), worker(on) {
       ++fiber.ties.pins;
       call.nested = std::exchange(worker.interruptible, true);
       fiber.rt->interrupts().add(call);
     }
     ~Region() {
-      int* const error_number = errno_location();
-      const int kept = *error_number;
       fiber.rt->interrupts().remove(call);
-      *error_number = kept;
+      *errno_location() = error_number;
       worker.interruptible = call.nested;
       --fiber.ties.pins;
     }
@@ -50,6 +49,11 @@ void run_interruptible(void (*f)(void*), void* argument) {
     Region& operator=(const Region&) = delete;
   } region(*self, *current_worker());
   const std::stop_callback on_stop(stop_token(*self), StopCall{self->rt, &region.call});
+  struct End {
+    Region& of;
+    ~End() { of.error_number = *errno_location(); }
+  };
+  const End end{region};
   f(argument);
 }
 

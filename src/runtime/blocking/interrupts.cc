@@ -13,14 +13,24 @@ namespace {
 
 void do_nothing(int) {}
 
+bool is_free(int number) noexcept {
+  struct sigaction now {};
+  return sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_DFL;
+}
+
 int install() noexcept {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+  int chosen = 0;
   for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
-    struct sigaction now {};
-    if (sigaction(number, nullptr, &now) != 0 || now.sa_handler != SIG_DFL) continue;
-    struct sigaction ours {};
-    ours.sa_handler = do_nothing;
-    if (sigaction(number, &ours, nullptr) == 0) return number;
+    const bool better =
+        chosen == 0 || sigismember(&blocked, chosen) >= sigismember(&blocked, number);
+    if (is_free(number) && better) chosen = number;
   }
+  struct sigaction ours {};
+  ours.sa_handler = do_nothing;
+  if (chosen != 0 && sigaction(chosen, &ours, nullptr) == 0) return chosen;
   die("interruptible(): the program handles every real-time signal itself; one must be free");
 }
 
@@ -52,7 +62,10 @@ void Interrupts::add(Interruptible& call) noexcept {
     first_ = &call;
   }
   const sigset_t ours = only_ours();
-  pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
+  sigset_t before;
+  sigemptyset(&before);
+  pthread_sigmask(SIG_UNBLOCK, &ours, &before);
+  call.was_blocked = sigismember(&before, signal_number()) == 1;
 }
 
 void Interrupts::remove(Interruptible& call) noexcept {
@@ -68,6 +81,7 @@ void Interrupts::remove(Interruptible& call) noexcept {
   constexpr timespec kNoTime{};
   while (sigtimedwait(&ours, nullptr, &kNoTime) > 0) {
   }
+  if (!call.was_blocked) pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
 }
 
 void Interrupts::stop(Interruptible& call) noexcept {

@@ -5,10 +5,11 @@
 // return EINTR. One is not enough: it may arrive just before the call, which then blocks. So while
 // the function has not returned, the signal is sent again each millisecond, by the monitor.
 //
-// The signal is of the real-time range, the first whose disposition nobody has changed. Outside
-// interruptible() it is blocked on the thread. At the end the thread blocks it again, takes itself
-// off the list, under the lock under which signals are sent, and takes back what is pending:
-// nothing arrives later, in somebody else's call. Of nested calls the outermost does that.
+// The signal is of the real-time range, the last whose disposition nobody has changed; rather one
+// that is not blocked, as those are that somebody waits for. At the end the thread blocks it, takes
+// itself off the list, under the lock under which signals are sent, and takes back what is pending:
+// nothing arrives later, in somebody else's call. Of nested calls the outermost does that, and
+// gives the thread back the mask that it had.
 #ifndef UMCG_RUNTIME_BLOCKING_INTERRUPTS_H_
 #define UMCG_RUNTIME_BLOCKING_INTERRUPTS_H_
 
@@ -22,8 +23,9 @@ namespace umcg::inline v0::internal {
 // One call of interruptible(). On its stack.
 struct Interruptible {
   pid_t thread = 0;
-  bool nested = false;   // in another call on the same thread, whose end is the end
-  bool stopped = false;  // under the list's lock, like the links
+  bool nested = false;       // in another call on the same thread, whose end is the end
+  bool was_blocked = false;  // the signal, before
+  bool stopped = false;      // under the list's lock, like the links
   Interruptible* next = nullptr;
   Interruptible** link = nullptr;
 };

@@ -115,7 +115,16 @@ bool hand_over_now(Worker& w, HandoffCause cause) noexcept {
   if (give_server_away(w, cause)) return true;
   w.in_rt.store(0, std::memory_order_release);
   count_anywhere(w.rt->shared_counters().handoffs_refused);
+  offer_server(w);  // to the first that comes: the monitor makes one if there is no other way
   return false;
+}
+
+void offer_server(Worker& w) noexcept {
+  std::uint64_t held = w.held;
+  // Release publishes what belongs to the server; it pairs with the acquire in try_claim(). A
+  // failure means that the server is gone, or a claim is being decided: nothing is left to offer.
+  (void)w.word->compare_exchange_strong(held, held | kOffered, std::memory_order_release,
+                                        std::memory_order_relaxed);
 }
 
 void hand_over_for_pin(Worker& w) noexcept {

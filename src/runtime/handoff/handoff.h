@@ -31,8 +31,10 @@ bool give_server_away(Worker& w, HandoffCause cause) noexcept;
 void hand_over_for_pin(Worker& w) noexcept;
 
 // Outside the runtime. Makes a worker if none is idle, then gives the server away. False if the
-// bound or the system refuses; the worker keeps its server then.
+// bound or the system refuses; the worker keeps its server then, on offer.
 bool hand_over_now(Worker& w, HandoffCause cause) noexcept;
+// The holder, outside the runtime: anybody may take the server, until the holder enters again.
+void offer_server(Worker& w) noexcept;
 
 // Whether the holder of a server may be blocked: it can be watched, and is outside the runtime,
 // where alone anything blocks. By anybody; it may change at once.

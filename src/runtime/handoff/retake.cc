@@ -65,7 +65,9 @@ void Displaced::learn(bool had_blocked) noexcept {
   bound_.store(next, std::memory_order_relaxed);
 }
 
-bool retake(Worker& w) noexcept {
+namespace {
+
+bool retake_some_server(Worker& w) noexcept {
   RuntimeCore& rt = *w.rt;
   if (w.tired || rt.options().handoff == Handoff::kOff) return false;
   const long blocks = blocks_so_far();
@@ -78,6 +80,15 @@ bool retake(Worker& w) noexcept {
     if (holder != nullptr && take_from(w, s, *holder, blocks)) return true;
   }
   return false;
+}
+
+}  // namespace
+
+bool retake(Worker& w) noexcept {
+  const int kept = *w.error_number;  // the fiber's, who has made no call
+  const bool taken = retake_some_server(w);
+  *w.error_number = kept;
+  return taken;
 }
 
 long blocks_so_far() noexcept {

@@ -109,6 +109,10 @@ void Standby::run() noexcept {
     if (saw != Saw::kBlocked) ::sched_yield();
   }
   (void)rt_->idle().end_unwatched(home_->index);
+  // A thread's end, and that of a runtime, take locks for which others wait: not to be held by one
+  // that gets no CPU. (The kernel grants this to those who may be nice, and to root.)
+  const sched_param none{};
+  (void)sched_setscheduler(0, SCHED_OTHER, &none);
   rt_->release();  // *this is gone
 }
 

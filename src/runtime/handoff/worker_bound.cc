@@ -35,7 +35,8 @@ std::uint64_t WorkerBound::fibers_picked() const noexcept {
 
 void WorkerBound::raise() noexcept {
   WorkerPool& pool = rt_.workers();
-  if (pool.raise_bound() && !std::exchange(reported_, true)) {
+  const bool at_bound = pool.at_bound();
+  if (pool.raise_bound() && at_bound && !std::exchange(reported_, true)) {
     warn(
         "runtime \"%s\": all %llu workers that max_workers allows are blocked in the kernel while "
         "fibers wait; it adds one each 100 ms",

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <vector>
 
+#include "kernel_shim/timer_slack.h"
 #include "runtime/base/brief_lock.h"
 #include "runtime/scheduler/worker.h"
 
@@ -83,9 +84,12 @@ class WorkerPool {
   }
   // Workers that wait for orders.
   std::uint64_t idle_count() const noexcept;
-  std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
-  // Of the thread that made the runtime. The monitor makes workers too, and it blocks all signals.
+  // Acquire pairs with the release of create_within(): so many can be looked up.
+  std::uint64_t count() const noexcept { return count_.load(std::memory_order_acquire); }
+  // Of the thread that made the runtime. The monitor makes workers too, and it blocks all signals
+  // and sleeps by the microsecond.
   const sigset_t& signal_mask() const noexcept { return signal_mask_; }
+  int timer_slack() const noexcept { return timer_slack_; }
 
   // Ends and joins all threads. No fiber may be left.
   void stop_and_join() noexcept;
@@ -105,6 +109,7 @@ class WorkerPool {
   const std::uint32_t most_;  // for which there are slots
   std::atomic<std::uint32_t> bound_;
   sigset_t signal_mask_;
+  const int timer_slack_ = shim::timer_slack();
   std::mutex create_;                              // one creation at a time
   std::unique_ptr<std::atomic<Worker*>[]> slots_;  // written under create_, by index
   std::atomic<std::uint64_t> count_{0};

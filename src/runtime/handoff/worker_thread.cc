@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernel_shim/task.h"
+#include "kernel_shim/timer_slack.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/slice.h"
 #include "runtime/cpu_count.h"
@@ -27,7 +28,10 @@ namespace {
 int policy_now() noexcept { return sched_getscheduler(0) & ~SCHED_RESET_ON_FORK; }
 
 void set_up(Worker& w) noexcept {
+  // Not what its maker has for a while, which may be the monitor or a thread of the user's.
   pthread_sigmask(SIG_SETMASK, &w.rt->workers().signal_mask(), nullptr);
+  shim::set_timer_slack(w.rt->workers().timer_slack());
+  w.rt->cpus().use();
   set_current_worker(&w);
   w.word = &RuntimeCore::no_server_word();
   w.held = word_of(w);

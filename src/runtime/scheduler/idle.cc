@@ -176,7 +176,7 @@ FiberCore* steal_early(Server& s) noexcept {
     if (&victim == &s || s.is_beside_hog()) continue;
     FiberCore* const f = steal_from(s, victim);
     if (f == nullptr) continue;
-    ensure_watched(s);
+    notify_work(s);  // as in take_injected()
     return f;
   }
   return nullptr;

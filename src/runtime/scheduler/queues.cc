@@ -125,7 +125,8 @@ FiberCore* take_injected(Server& s) noexcept {
       break;
     }
   }
-  ensure_watched(s);
+  // Between the two queues they were in none: whoever fell asleep meanwhile did not see them.
+  notify_work(s);
   return begin_injected(first);
 }
 
