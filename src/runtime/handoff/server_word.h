@@ -12,8 +12,9 @@
 //                                                                    : CAS proposed -> owned
 //
 // States of the word: claimer << 32 | owner << 8 | flags. 0 only in a forked child. kProposed: a
-// claim is being decided, by the worker named as claimer. kOffered: the owner is inside blocking(f),
-// or found nobody to hand the server to, and has given leave to take it without a look.
+// claim is being decided, by the worker named as claimer. kOffered: the owner is inside
+// blocking(f), or found nobody to hand the server to, and has given leave to take it without a
+// look.
 //
 // The race that matters: Enter's store and load may be reordered by the CPU (store buffer), so a
 // claimer could read in_rt == 0 while the owner read "owned". No fence stands in Enter; the proof
