@@ -116,6 +116,7 @@ FiberCore* take_injected(Server& s) noexcept {
   FiberChain chain =
       beside_hog ? rt.inject_queue().pop_urgent(share) : rt.inject_queue().pop(share);
   FiberCore* const first = chain.pop_front();
+  const bool has_more = !chain.empty();
   prefetch_stacks(chain);
   while (FiberCore* f = chain.pop_front()) {
     const bool kept = f->needs_stack() ? s.fresh.push(f) : s.ready.push(f);
@@ -125,8 +126,12 @@ FiberCore* take_injected(Server& s) noexcept {
       break;
     }
   }
-  // Between the two queues they were in none: whoever fell asleep meanwhile did not see them.
-  notify_work(s);
+  if (has_more) {
+    // Between the two queues they were in none: whoever fell asleep meanwhile did not see them.
+    notify_work(s);
+  } else {
+    ensure_watched(s);
+  }
   return begin_injected(first);
 }
 
