@@ -314,7 +314,7 @@ struct ChannelCore::Case {
   static ChannelCore& of(const SelectCase& c) noexcept {
     return *static_cast<ChannelCore*>(c.object);
   }
-  // Tells the user whether something has passed, or the channel is closed. May be gone by now.
+  // Tells the user whether something has passed, or the channel is closed; it may be gone by now.
   static void tell(const SelectCase& c, bool passed) noexcept {
     if (kSide == kReceivers && !passed) c.items->clear(c.value);
     if (c.told != nullptr) *c.told = passed;
